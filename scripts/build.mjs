@@ -1,0 +1,30 @@
+// Builds dist/: TypeScript by tsc, and the WebAssembly kernels of src/engine/wasm/kernels by asc.
+import {execFileSync} from 'node:child_process';
+import {existsSync, mkdirSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+const run = (packageName, script, args) =>
+  execFileSync(
+    process.execPath,
+    [join(dirname(require.resolve(`${packageName}/package.json`)), script), ...args],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  );
+
+run('typescript', 'bin/tsc', ['-p', 'tsconfig.json']);
+const kernels = join(root, 'src/engine/wasm/kernels/index.ts');
+if (existsSync(kernels)) {
+  mkdirSync(join(root, 'dist/src/engine/wasm'), {recursive: true});
+  run('assemblyscript', 'bin/asc.js', [
+    'src/engine/wasm/kernels/index.ts',
+    ...['--outFile', 'dist/src/engine/wasm/kernels.wasm'],
+    ...['-O3', '--runtime', 'stub', '--importMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
+    ...['--enable', 'simd', '--noAssert'],
+  ]);
+}

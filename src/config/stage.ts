@@ -1,0 +1,76 @@
+/**
+ * The six things that the paper varies for a stage of a detector, as six independent fields.
+ * No field implies another, and nothing is inferred from a name.
+ */
+import {z} from 'zod';
+
+const positive = z.number().positive();
+const probability = z.number().gt(0).lt(1);
+
+/** Which of the labelled examples enter the classification loss. */
+export const samplerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({kind: z.literal('all')}),
+  z.strictObject({kind: z.literal('minibatch-biased'), n: z.int().positive(), fraction: probability}),
+]);
+
+/** Eq. 1 (focal) and Eq. 2 (cross-entropy); sums over examples and classes, divided by the stage. */
+export const classificationLossSchema = z.discriminatedUnion('kind', [
+  z.strictObject({kind: z.literal('cross-entropy')}),
+  z.strictObject({kind: z.literal('focal'), alpha: probability, gamma: z.number().nonnegative()}),
+]);
+
+export const boxLossSchema = z.discriminatedUnion('kind', [
+  z.strictObject({kind: z.literal('smooth-l1'), beta: positive}),
+  z.strictObject({kind: z.literal('l1')}),
+]);
+
+/** The w of Eq. 5: absent, a constant (Table 1), or Eq. 8 of every mini-batch times a gain (2 in RoI-subnets). */
+export const lossScalingSchema = z.discriminatedUnion('kind', [
+  z.strictObject({kind: z.literal('none')}),
+  z.strictObject({kind: z.literal('constant'), w: positive}),
+  z.strictObject({kind: z.literal('guided'), gain: positive}),
+]);
+
+/** Bias of the last classification layer: -log((1 - pi) / pi), Eq. 10 measured on the data set, or 0. */
+export const biasInitSchema = z.discriminatedUnion('kind', [
+  z.strictObject({kind: z.literal('prior'), pi: probability}),
+  z.strictObject({kind: z.literal('optimal')}),
+  z.strictObject({kind: z.literal('zero')}),
+]);
+
+/** Score below which a prediction is dropped before NMS: a constant, or N_f / N (Table 2). */
+export const scoreThresholdSchema = z.discriminatedUnion('kind', [
+  z.strictObject({kind: z.literal('fixed'), theta: z.number().min(0).lt(1)}),
+  z.strictObject({
+    kind: z.literal('adaptive'),
+    /** The paper's N_f / N, or the release's N_f / (N C) * (C + 1), which counts the background as a class. */
+    classes: z.enum(['foreground', 'foreground+background']).default('foreground'),
+  }),
+]);
+
+export const stageSchema = z.strictObject({
+  sampler: samplerSchema,
+  classificationLoss: classificationLossSchema,
+  boxLoss: boxLossSchema,
+  lossScaling: lossScalingSchema,
+  biasInit: biasInitSchema,
+  scoreThreshold: scoreThresholdSchema,
+});
+
+export type Sampler = z.infer<typeof samplerSchema>;
+export type ClassificationLoss = z.infer<typeof classificationLossSchema>;
+export type BoxLoss = z.infer<typeof boxLossSchema>;
+export type LossScaling = z.infer<typeof lossScalingSchema>;
+export type BiasInit = z.infer<typeof biasInitSchema>;
+export type ScoreThreshold = z.infer<typeof scoreThresholdSchema>;
+export type StageConfig = z.infer<typeof stageSchema>;
+
+/** The stage fields in the order in which tables print them. */
+export const STAGE_FIELDS = [
+  'sampler',
+  'classificationLoss',
+  'boxLoss',
+  'lossScaling',
+  'biasInit',
+  'scoreThreshold',
+] as const satisfies readonly (keyof StageConfig)[];

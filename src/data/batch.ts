@@ -1,0 +1,27 @@
+/** What one training or inference step sees. B images of H x W pixels after resizing and padding. */
+import type {Tensor4D} from '@tensorflow/tfjs';
+
+/** How one image of a batch came to be: divide box coordinates by `scale` to return to the file's pixels. */
+export type ImageInfo = {
+  readonly imageId: number;
+  /** Pixels that hold the image, before padding. */
+  readonly height: number;
+  readonly width: number;
+  readonly originalHeight: number;
+  readonly originalWidth: number;
+  readonly scaleY: number;
+  readonly scaleX: number;
+};
+
+export type ImageBatch = {
+  readonly images: Tensor4D; // [B, H, W, 3], normalised, padded with zeros at the bottom and right
+  readonly infos: readonly ImageInfo[]; // [B]
+};
+
+/** Trainable objects of one image in the batch's pixels (crowds and empty boxes left out). */
+export type Targets = {
+  readonly boxes: Float32Array; // [G, 4] XYXY
+  readonly classes: Int32Array; // [G], 1..C
+};
+
+export type Batch = ImageBatch & {readonly targets: readonly Targets[]}; // [B]
