@@ -24,4 +24,8 @@ export type Targets = {
   readonly classes: Int32Array; // [G], 1..C
 };
 
-export type Batch = ImageBatch & {readonly targets: readonly Targets[]}; // [B]
+export type Batch = ImageBatch & {
+  readonly targets: readonly Targets[]; // [B]
+  /** Which training step this is for, from 0: together with the seed it decides everything random about the batch. */
+  readonly iteration: number;
+};

@@ -1,0 +1,148 @@
+/** ResNet: He et al., "Deep residual learning for image recognition", Table 1. Maps C2 to C5 at strides 4 to 32. */
+import * as tf from '@tensorflow/tfjs';
+import type {BackboneConfig} from '../config/run.js';
+import {addRelu} from '../engine/ops/add-relu.js';
+import {maxPool} from '../engine/ops/max-pool.js';
+import {noGrad} from '../engine/ops/no-grad.js';
+import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';
+
+/** C3, C4, C5: [B, H/8, W/8, c3], [B, H/16, W/16, c4], [B, H/32, W/32, c5]. */
+export type BackboneMaps = readonly [c3: tf.Tensor4D, c4: tf.Tensor4D, c5: tf.Tensor4D];
+
+export type Backbone = {
+  readonly channels: readonly [c3: number, c4: number, c5: number];
+  /** The caller owns the maps; call inside a tidy. */
+  forward(images: tf.Tensor4D): BackboneMaps;
+};
+
+const BLOCKS: Readonly<Record<BackboneConfig['depth'], readonly [number, number, number, number]>> = {
+  10: [1, 1, 1, 1],
+  18: [2, 2, 2, 2],
+  34: [3, 4, 6, 3],
+  50: [3, 4, 6, 3],
+  101: [3, 4, 23, 3],
+};
+
+/** Standard deviation of natural images on the 0..255 scale (ImageNet, mean over channels). */
+const IMAGE_DEVIATION = 57.4;
+
+type BlockOptions = {
+  readonly config: BackboneConfig;
+  readonly inChannels: number;
+  readonly channels: number;
+  readonly outChannels: number;
+  readonly stride: number;
+  readonly trainable: boolean;
+  /** Multiplier of the residual branch at the start, so that depth does not multiply the variance. */
+  readonly branchScale: number;
+};
+
+/**
+ * @param inputStd The divisor of the image normalisation. Frozen norms have no statistics of their own at the start,
+ * so the stem's is set such that its output has unit variance whatever the scale of the images.
+ */
+export function resnet(scope: ModelScope, config: BackboneConfig, inputStd: number): Backbone {
+  const bottleneck = config.depth >= 50;
+  const widen = (channels: number) => Math.max(1, Math.round(channels * config.width));
+  const trainableFrom = (stage: number) => stage > config.freezeAt;
+  const blocks = BLOCKS[config.depth];
+  const totalBlocks = blocks.reduce((sum, count) => sum + count, 0);
+
+  const stem = convolutionLayer(scope, 'backbone.stem.conv1', {
+    size: 7,
+    inChannels: 3,
+    outChannels: widen(64),
+    stride: 2,
+    norm: config.norm,
+    relu: true,
+    initial: {kind: 'kaiming-normal'},
+    normScale: config.norm.kind === 'frozen-bn' ? inputStd / IMAGE_DEVIATION : 1,
+    trainable: trainableFrom(1),
+  });
+
+  let inChannels = widen(64);
+  const stages = blocks.map((count, index) => {
+    const channels = widen(64 * 2 ** index);
+    const outChannels = bottleneck ? 4 * channels : channels;
+    const layers = Array.from({length: count}, (_, block) => {
+      const layer = (bottleneck ? bottleneckBlock : basicBlock)(scope, `backbone.res${index + 2}.${block}`, {
+        config,
+        inChannels,
+        channels,
+        outChannels,
+        stride: block === 0 && index > 0 ? 2 : 1,
+        trainable: trainableFrom(index + 2),
+        branchScale: config.norm.kind === 'frozen-bn' ? 1 / Math.sqrt(totalBlocks) : 1,
+      });
+      inChannels = outChannels;
+      return layer;
+    });
+    return {outChannels, layer: (x: tf.Tensor4D) => layers.reduce((y, block) => block(y), x)};
+  });
+
+  const res1 = (images: tf.Tensor4D) => maxPool(stem(images), {size: 3, stride: 2, padding: 1});
+  const frozen = Math.min(config.freezeAt, 5);
+  /** Frozen layers need no tape: nothing before the first trainable layer is kept for the backward pass. */
+  const runFrozen = (layer: Layer, x: tf.Tensor4D) => noGrad<tf.Tensor4D>(() => layer(x), x);
+
+  return {
+    channels: [stages[1]!.outChannels, stages[2]!.outChannels, stages[3]!.outChannels],
+    forward(images) {
+      let x = frozen >= 1 ? runFrozen(res1, images) : res1(images);
+      const maps: tf.Tensor4D[] = [];
+      for (const [index, stage] of stages.entries()) {
+        x = frozen >= index + 2 ? runFrozen(stage.layer, x) : stage.layer(x);
+        maps.push(x);
+      }
+      return [maps[1]!, maps[2]!, maps[3]!];
+    },
+  };
+}
+
+/** Two 3x3 convolutions (ResNet-18 and 34). */
+function basicBlock(scope: ModelScope, name: string, options: BlockOptions): Layer {
+  const {config, inChannels, channels, outChannels, stride, trainable, branchScale} = options;
+  const common = {norm: config.norm, initial: {kind: 'kaiming-normal'}, trainable} as const;
+  const conv1 = convolutionLayer(scope, `${name}.conv1`, {
+    ...common,
+    ...{size: 3, inChannels, outChannels: channels, stride, relu: true},
+  });
+  const conv2 = convolutionLayer(scope, `${name}.conv2`, {
+    ...common,
+    ...{size: 3, inChannels: channels, outChannels, relu: false, normScale: branchScale},
+  });
+  const shortcut = projection(scope, name, options);
+  return x => addRelu(conv2(conv1(x)), shortcut(x));
+}
+
+/** 1x1, 3x3, 1x1 convolutions (ResNet-50 and deeper). */
+function bottleneckBlock(scope: ModelScope, name: string, options: BlockOptions): Layer {
+  const {config, inChannels, channels, outChannels, stride, trainable, branchScale} = options;
+  const common = {norm: config.norm, initial: {kind: 'kaiming-normal'}, trainable} as const;
+  const [stride1, stride3] = config.strideIn === '1x1' ? [stride, 1] : [1, stride];
+  const conv1 = convolutionLayer(scope, `${name}.conv1`, {
+    ...common,
+    ...{size: 1, inChannels, outChannels: channels, stride: stride1, relu: true},
+  });
+  const conv2 = convolutionLayer(scope, `${name}.conv2`, {
+    ...common,
+    ...{size: 3, inChannels: channels, outChannels: channels, stride: stride3, relu: true},
+  });
+  const conv3 = convolutionLayer(scope, `${name}.conv3`, {
+    ...common,
+    ...{size: 1, inChannels: channels, outChannels, relu: false, normScale: branchScale},
+  });
+  const shortcut = projection(scope, name, options);
+  return x => addRelu(conv3(conv2(conv1(x))), shortcut(x));
+}
+
+/** The identity where shapes agree, else a strided 1x1 convolution (option B of the paper). */
+function projection(scope: ModelScope, name: string, options: BlockOptions): Layer {
+  const {config, inChannels, outChannels, stride, trainable} = options;
+  if (inChannels === outChannels && stride === 1) return x => x;
+  return convolutionLayer(scope, `${name}.shortcut`, {
+    ...{size: 1, inChannels, outChannels, stride, relu: false, trainable},
+    norm: config.norm,
+    initial: {kind: 'kaiming-normal'},
+  });
+}

@@ -1,0 +1,98 @@
+/** RetinaNet: Lin et al., "Focal loss for dense object detection", ICCV 2017. One stage, `dense`. */
+import * as tf from '@tensorflow/tfjs';
+import {fpn} from '../backbones/fpn.js';
+import {resnet} from '../backbones/resnet.js';
+import {levelSizes, pyramidAnchors} from '../boxes/anchors.js';
+import type {RetinaNetConfig} from '../config/run.js';
+import type {Batch, ImageBatch} from '../data/batch.js';
+import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
+import {Parameters} from '../layers/parameters.js';
+import {Random} from '../random/random.js';
+import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
+import type {Imbalance} from '../sampling-free/imbalance.js';
+import {initialBias} from '../sampling-free/optimal-bias.js';
+import {denseDetections} from './dense-detections.js';
+import type {Detections, Detector} from './detector.js';
+import {labelExamples, stageLosses} from './stage.js';
+
+export type DetectorOptions = {
+  /** C, foreground classes. */
+  readonly classes: number;
+  /** Draws the initial weights and the samples. */
+  readonly seed: number;
+  /** N and N_f of the training set; needed by the optimal bias and the adaptive threshold. */
+  readonly imbalance: Imbalance | undefined;
+  /** Mean divisor of the image normalisation. */
+  readonly inputStd: number;
+};
+
+/** Canvases whose anchors are kept; multi-scale batches come in many sizes, and one set at 800x1344 has 3 MB. */
+const CACHED_CANVASES = 16;
+
+/** @throws UsageError when the stage needs the imbalance of the data set and it is not given. */
+export function retinanet(config: RetinaNetConfig, options: DetectorOptions): Detector {
+  const {classes, seed, imbalance} = options;
+  const {dense} = config.stages;
+  const anchorsPerCell = config.anchors.scalesPerOctave * config.anchors.aspectRatios.length;
+  const theta = scoreThreshold(dense.scoreThreshold, imbalance, classes);
+  const {bias} = initialBias(dense.biasInit, imbalance, classes);
+
+  const parameters = new Parameters();
+  const scope = {parameters, seed};
+  const backbone = resnet(scope, config.backbone, options.inputStd);
+  const pyramid = fpn(scope, config.fpn, backbone.channels);
+  const head = retinaHead(scope, config.head, {
+    ...{anchorsPerCell, classes, classBias: bias},
+    inChannels: config.fpn.channels,
+  });
+  const predict = (images: tf.Tensor4D): DensePredictions => head(pyramid(backbone.forward(images)));
+
+  const anchorCache = new Map<string, Float32Array>();
+  const anchorsOf = (canvas: {height: number; width: number}): Float32Array => {
+    const key = `${canvas.height}x${canvas.width}`;
+    const anchors = anchorCache.get(key) ?? pyramidAnchors(config.anchors, canvas);
+    anchorCache.delete(key);
+    anchorCache.set(key, anchors);
+    const oldest = anchorCache.keys().next();
+    if (anchorCache.size > CACHED_CANVASES && !oldest.done) anchorCache.delete(oldest.value);
+    return anchors;
+  };
+
+  return {
+    parameters,
+
+    losses(batch: Batch) {
+      const [, height, width] = batch.images.shape;
+      const examples = labelExamples({
+        anchors: anchorsOf({height, width}),
+        targets: batch.targets,
+        matcher: config.matcher,
+        boxWeights: config.boxCoder.weights,
+        sampler: dense.sampler,
+        randomOf: image => new Random(seed, 'sample', batch.iteration, image),
+      });
+      return {dense: stageLosses(dense, config.normaliser, predict(batch.images), examples)};
+    },
+
+    async detect({images, infos}: ImageBatch): Promise<readonly Detections[]> {
+      const [, height, width] = images.shape;
+      const anchors = anchorsOf({height, width});
+      const levelCounts = levelSizes({height, width}).map(level => level.height * level.width * anchorsPerCell);
+      const {logits, deltas} = tf.tidy(() => predict(images));
+      const [logitValues, deltaValues] = await Promise.all([logits.data<'float32'>(), deltas.data<'float32'>()]);
+      tf.dispose([logits, deltas]);
+      const anchorCount = anchors.length / 4;
+      return infos.map((info, image) =>
+        denseDetections(
+          {
+            logits: logitValues.subarray(image * anchorCount * classes, (image + 1) * anchorCount * classes),
+            deltas: deltaValues.subarray(image * anchorCount * 4, (image + 1) * anchorCount * 4),
+            ...{anchors, levelCounts, classes},
+          },
+          info,
+          {...config.inference, boxWeights: config.boxCoder.weights, scoreThreshold: theta},
+        ),
+      );
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * One stage of a detector, once for all of them: label -> sample -> classify -> scale, as the stage's six fields say.
+ * Shape letters: B images, A anchors of all levels, P foreground examples, G objects, C classes.
+ */
+import * as tf from '@tensorflow/tfjs';
+import {encodeBoxes} from '../boxes/box-coder.js';
+import {matchAnchors} from '../boxes/matcher.js';
+import type {MatcherConfig, RetinaNetConfig} from '../config/run.js';
+import type {Sampler, StageConfig} from '../config/stage.js';
+import type {Targets} from '../data/batch.js';
+import {gatherRows} from '../engine/ops/gather-rows.js';
+import type {DensePredictions} from '../heads/retina-head.js';
+import {boxLossSum} from '../losses/box-loss.js';
+import {classificationLossSum} from '../losses/classification-loss.js';
+import type {Random} from '../random/random.js';
+import {sample} from '../samplers/sampler.js';
+import {lossScale} from '../sampling-free/guided-loss-scaling.js';
+import type {StageLosses} from './detector.js';
+
+/** What the anchors of a mini-batch are trained towards: constants, made on the host. */
+export type Examples = {
+  /** -1 ignored, 0 background, 1..C. */
+  readonly labels: Int32Array; // [B, A]
+  /** 0 where the sampler leaves an example out. */
+  readonly weights: Float32Array; // [B, A]
+  /** Positions in [B, A] of the sampled foreground examples. */
+  readonly foreground: Int32Array; // [P]
+  readonly boxTargets: Float32Array; // [P, 4], encoded
+  readonly images: number;
+  /** Sampled examples: N of this mini-batch. */
+  readonly examples: number;
+};
+
+export type LabellingOptions = {
+  readonly anchors: Float32Array; // [A, 4], the same for every image of the batch
+  readonly targets: readonly Targets[]; // [B]
+  readonly matcher: MatcherConfig;
+  readonly boxWeights: RetinaNetConfig['boxCoder']['weights'];
+  readonly sampler: Sampler;
+  /** Randomness of image i, for samplers that draw. */
+  readonly randomOf: (image: number) => Random;
+};
+
+/** Labels every anchor of every image, samples, and encodes the boxes of the foreground. */
+export function labelExamples(options: LabellingOptions): Examples {
+  const {anchors, targets, matcher, sampler, randomOf} = options;
+  const anchorCount = anchors.length / 4;
+  const labels = new Int32Array(targets.length * anchorCount);
+  const weights = new Float32Array(labels.length);
+  const foreground: number[] = [];
+  const matchedBoxes: number[] = [];
+  const matchedAnchors: number[] = [];
+  let examples = 0;
+
+  for (const [image, objects] of targets.entries()) {
+    const start = image * anchorCount;
+    const matched = matchAnchors(anchors, objects, matcher);
+    const sampled = sample(sampler, matched.labels, {random: randomOf(image)});
+    labels.set(matched.labels, start);
+    weights.set(sampled, start);
+    for (let anchor = 0; anchor < anchorCount; anchor++) {
+      if (sampled[anchor] === 0) continue;
+      examples++;
+      if (matched.labels[anchor]! <= 0) continue;
+      const object = matched.matches[anchor]!;
+      foreground.push(start + anchor);
+      for (let k = 0; k < 4; k++) {
+        matchedBoxes.push(objects.boxes[4 * object + k]!);
+        matchedAnchors.push(anchors[4 * anchor + k]!);
+      }
+    }
+  }
+  return {
+    labels,
+    weights,
+    foreground: Int32Array.from(foreground),
+    boxTargets: encodeBoxes(Float32Array.from(matchedBoxes), Float32Array.from(matchedAnchors), options.boxWeights),
+    images: targets.length,
+    examples,
+  };
+}
+
+/**
+ * L = L_REG + w L_CLS (Eq. 5) of one mini-batch. Both losses are sums over examples divided by an explicit
+ * normaliser, which is 1 where the mini-batch has no foreground.
+ */
+export function stageLosses(
+  config: StageConfig,
+  normaliser: RetinaNetConfig['normaliser'],
+  {logits, deltas}: DensePredictions,
+  examples: Examples,
+): StageLosses {
+  const foreground = examples.foreground.length;
+  const shape: [number, number] = [logits.shape[0], logits.shape[1]];
+  const classificationNormaliser = {
+    foreground: Math.max(1, foreground),
+    'foreground+images': foreground + examples.images,
+  }[normaliser.classification];
+  const boxNormaliser = {
+    foreground: Math.max(1, foreground),
+    coordinates: Math.max(1, 4 * foreground),
+  }[normaliser.box];
+
+  const classification = tf.tidy(() =>
+    tf.div<tf.Scalar>(
+      classificationLossSum(
+        config.classificationLoss,
+        logits,
+        tf.tensor2d(examples.labels, shape, 'int32'),
+        tf.tensor2d(examples.weights, shape),
+      ),
+      classificationNormaliser,
+    ),
+  );
+  const box = tf.tidy(() => {
+    const predicted = gatherRows(
+      tf.reshape(deltas, [-1, 4]) as tf.Tensor2D,
+      tf.tensor1d(examples.foreground, 'int32'),
+    );
+    const target = tf.tensor2d(examples.boxTargets, [foreground, 4]);
+    return tf.div<tf.Scalar>(boxLossSum(config.boxLoss, predicted, target), boxNormaliser);
+  });
+  const w = lossScale(config.lossScaling, box, classification);
+  const total = tf.tidy(() => tf.add<tf.Scalar>(box, tf.mul(w, classification)));
+  return {classification, box, w, total, examples: examples.examples, foreground};
+}

@@ -1,0 +1,82 @@
+/** A convolution with its norm and activation: what backbones, pyramids and heads are made of. */
+import * as tf from '@tensorflow/tfjs';
+import type {Norm} from '../config/run.js';
+import {convolution} from '../engine/ops/convolution.js';
+import {groupNorm} from '../engine/ops/group-norm.js';
+import {RunError} from '../errors.js';
+import {type InitialFilter, initialFilter} from './initial.js';
+import type {Parameters} from './parameters.js';
+
+/** The caller owns the result. */
+export type Layer = (x: tf.Tensor4D) => tf.Tensor4D;
+
+export type ConvolutionOptions = {
+  /** Side of the filter; padding keeps the size at stride 1 (symmetric, as PyTorch pads). */
+  readonly size: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly stride?: number;
+  readonly norm: Norm;
+  readonly relu: boolean;
+  readonly initial: InitialFilter;
+  /** Initial bias of every output channel, for layers without a norm. */
+  readonly bias?: number;
+  /** Initial value of a norm's multiplier. */
+  readonly normScale?: number;
+  readonly trainable?: boolean;
+};
+
+/** What a model under construction hands to its layers: where parameters go and which seed draws them. */
+export type ModelScope = {readonly parameters: Parameters; readonly seed: number};
+
+const GROUP_NORM_EPSILON = 1e-5;
+
+/**
+ * Creates `name.weight` and `name.bias` or `name.norm.*`, and returns the layer.
+ *
+ * A frozen batch norm is a constant affine map, so it is multiplied into the filter and added as the bias: one
+ * convolution, and no activation is kept besides its output.
+ * @throws RunError when the channels cannot be split into the norm's groups.
+ */
+export function convolutionLayer(scope: ModelScope, name: string, options: ConvolutionOptions): Layer {
+  const {size, inChannels, outChannels, stride = 1, norm, relu, trainable = true, normScale = 1} = options;
+  const {parameters, seed} = scope;
+  const padding = (size - 1) >> 1;
+  const filter = parameters.create(
+    `${name}.weight`,
+    'weight',
+    initialFilter(options.initial, [size, size, inChannels, outChannels], seed, `${name}.weight`),
+    trainable,
+  ) as tf.Variable<tf.Rank.R4>;
+  const channelVector = (suffix: string, kind: 'bias' | 'norm', value: number, learns: boolean) =>
+    parameters.create(`${name}.${suffix}`, kind, tf.fill([outChannels], value), learns) as tf.Variable<tf.Rank.R1>;
+
+  switch (norm.kind) {
+    case 'none': {
+      const bias = channelVector('bias', 'bias', options.bias ?? 0, trainable);
+      return x => convolution(x, filter, {stride, padding, bias, relu});
+    }
+    case 'frozen-bn': {
+      const scale = channelVector('norm.scale', 'norm', normScale, false);
+      const shift = channelVector('norm.shift', 'norm', 0, false);
+      return x => {
+        const scaled = tf.mul<tf.Tensor4D>(filter, scale);
+        return convolution(x, scaled, {stride, padding, bias: shift, relu});
+      };
+    }
+    case 'group-norm': {
+      const {groups} = norm;
+      if (outChannels % groups !== 0) {
+        throw new RunError(
+          `group-norm cannot split the ${outChannels} channels of ${name} into ${groups} groups; choose a divisor`,
+        );
+      }
+      const gamma = channelVector('norm.weight', 'norm', normScale, trainable);
+      const beta = channelVector('norm.bias', 'norm', 0, trainable);
+      return x => {
+        const convolved = convolution(x, filter, {stride, padding});
+        return groupNorm(convolved, gamma, beta, {groups, epsilon: GROUP_NORM_EPSILON, relu});
+      };
+    }
+  }
+}
