@@ -1,0 +1,22 @@
+/** The join of a residual block: relu(a + b) in one pass (He et al., "Deep residual learning", Fig. 2). */
+import * as tf from '@tensorflow/tfjs';
+import {registerComposite, runKernel} from './composite.js';
+import {reluGradient} from './relu-gradient.js';
+
+/** relu(a + b) of two tensors of the same shape. The gradient keeps the output only. */
+export function addRelu(a: tf.Tensor4D, b: tf.Tensor4D): tf.Tensor4D {
+  tf.util.assertShapesMatch(a.shape, b.shape, 'addRelu: ');
+  return runKernel<tf.Tensor4D>('SfAddRelu', {a, b});
+}
+
+registerComposite('SfAddRelu', inputs => tf.relu(tf.add(inputs.a!, inputs.b!)));
+
+tf.registerGradient({
+  kernelName: 'SfAddRelu',
+  outputsToSave: [true],
+  gradFunc: (dy, saved) => {
+    const gradient = reluGradient(dy as tf.Tensor, saved[0]!);
+    // Two handles: the tape disposes a gradient that it has added to another one.
+    return {a: () => gradient.clone(), b: () => gradient.clone()};
+  },
+});
