@@ -1,0 +1,106 @@
+/**
+ * Axis-aligned boxes: flat arrays of four numbers a box, XYXY, continuous (width = x2 - x1), in pixels. A box whose
+ * sides are not positive has no area.
+ */
+import type {Canvas} from './canvas.js';
+
+const fround = Math.fround;
+
+/** Flat boxes [n, 4]; single precision next to tensors, double precision next to annotation files. */
+export type Boxes = Float32Array | Float64Array;
+
+/** Number of boxes. */
+export function boxCount(boxes: Boxes): number {
+  return boxes.length / 4;
+}
+
+/** Area of box `i` in square pixels; 0 for boxes without interior. */
+export function boxArea(boxes: Boxes, i: number): number {
+  const o = 4 * i;
+  return Math.max(boxes[o + 2]! - boxes[o]!, 0) * Math.max(boxes[o + 3]! - boxes[o + 1]!, 0);
+}
+
+/** Area that box `i` of `a` and box `j` of `b` have in common, in square pixels. */
+export function intersectionArea(a: Boxes, i: number, b: Boxes, j: number): number {
+  const p = 4 * i;
+  const q = 4 * j;
+  const width = Math.min(a[p + 2]!, b[q + 2]!) - Math.max(a[p]!, b[q]!);
+  const height = Math.min(a[p + 3]!, b[q + 3]!) - Math.max(a[p + 1]!, b[q + 1]!);
+  return width > 0 && height > 0 ? width * height : 0;
+}
+
+/** Intersection over union of box `i` of `a` and box `j` of `b`; 0, not NaN, when neither has an area. */
+export function boxIou(a: Boxes, i: number, b: Boxes, j: number): number {
+  const intersection = intersectionArea(a, i, b, j);
+  return intersection === 0 ? 0 : intersection / (boxArea(a, i) + boxArea(b, j) - intersection);
+}
+
+/**
+ * IoU of the box x1, y1, x2, y2 with box `j`, rounded to single precision after every operation, as torchvision's
+ * tensors are: two IoUs that are equal there, or equal to a threshold, are so here. 0 without intersection.
+ */
+export function singlePrecisionIou(
+  x1: number,
+  y1: number,
+  x2: number,
+  y2: number,
+  boxes: Float32Array,
+  j: number,
+): number {
+  const o = 4 * j;
+  const width = fround(Math.min(x2, boxes[o + 2]!) - Math.max(x1, boxes[o]!));
+  if (!(width > 0)) return 0;
+  const height = fround(Math.min(y2, boxes[o + 3]!) - Math.max(y1, boxes[o + 1]!));
+  if (!(height > 0)) return 0;
+  const area = fround(fround(x2 - x1) * fround(y2 - y1));
+  const otherArea = fround(fround(boxes[o + 2]! - boxes[o]!) * fround(boxes[o + 3]! - boxes[o + 1]!));
+  const intersection = fround(width * height);
+  return intersection > 0 ? fround(intersection / fround(fround(area + otherArea) - intersection)) : 0;
+}
+
+/**
+ * COCO's overlap of detection `i` with the crowd region `j`: the fraction of the detection that lies in the region,
+ * since a crowd may hold any number of objects.
+ */
+export function crowdIou(detections: Boxes, i: number, crowds: Boxes, j: number): number {
+  const intersection = intersectionArea(detections, i, crowds, j);
+  return intersection === 0 ? 0 : intersection / boxArea(detections, i);
+}
+
+/** Boxes cut to 0..width and 0..height; boxes outside become empty ones on the border. NaN stays NaN. */
+export function clipBoxes(boxes: Float32Array, canvas: Canvas): Float32Array {
+  const clipped = new Float32Array(boxes.length);
+  for (let i = 0; i < boxes.length; i++) {
+    clipped[i] = Math.min(Math.max(boxes[i]!, 0), i % 2 === 0 ? canvas.width : canvas.height);
+  }
+  return clipped;
+}
+
+/** The boxes at `indices`, in that order. */
+export function gatherBoxes(boxes: Float32Array, indices: ArrayLike<number>): Float32Array {
+  const gathered = new Float32Array(4 * indices.length);
+  for (let i = 0; i < indices.length; i++) {
+    const o = 4 * indices[i]!;
+    for (let side = 0; side < 4; side++) gathered[4 * i + side] = boxes[o + side]!;
+  }
+  return gathered;
+}
+
+/** Corner, width, height (COCO's files) to two corners. */
+export function xywhToXyxy<T extends Boxes>(boxes: T): T {
+  return mapFarCorner(boxes, (near, extent) => near + extent);
+}
+
+/** Two corners to corner, width, height (COCO's files). */
+export function xyxyToXywh<T extends Boxes>(boxes: T): T {
+  return mapFarCorner(boxes, (near, far) => far - near);
+}
+
+function mapFarCorner<T extends Boxes>(boxes: T, map: (near: number, second: number) => number): T {
+  const mapped = boxes.slice() as T;
+  for (let o = 0; o < boxes.length; o += 4) {
+    mapped[o + 2] = map(boxes[o]!, boxes[o + 2]!);
+    mapped[o + 3] = map(boxes[o + 1]!, boxes[o + 3]!);
+  }
+  return mapped;
+}
