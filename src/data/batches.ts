@@ -1,0 +1,136 @@
+/** Batches of a data set for training, evaluation and prediction, decoded ahead of the step that uses them. */
+import type {InputConfig} from '../config/run.js';
+import {RunError} from '../errors.js';
+import type {Batch, ImageBatch, ImageInfo} from './batch.js';
+import {batchOrder, isFlipped, sizeOrder, type Turn} from './batch-order.js';
+import type {Dataset, ImageRecord} from './dataset.js';
+import {decodeFile, decodeImage, resizePixels} from './image.js';
+import {imagesToTensor} from './image-tensor.js';
+import {PixelCache} from './pixel-cache.js';
+import {prefetched} from './prefetch.js';
+import {paddedSize, resizedSize, type Size} from './resize.js';
+import {imageTargets, type TargetOptions, trainableImages} from './targets.js';
+
+/** How far decoding runs ahead of the step: an image takes two turns, one to decode and one to resize. */
+const PREFETCH = 2;
+const CACHE_BYTES = 512 * 2 ** 20;
+
+export type EvaluationConfig = {
+  readonly input: InputConfig;
+  readonly imagesPerBatch: number;
+  /** Batches decoded ahead; default 2. */
+  readonly prefetch?: number;
+};
+
+export type TrainingConfig = EvaluationConfig &
+  TargetOptions & {
+    readonly seed: number;
+    /** Number of the first batch, counted from 0: the iterations that a resumed run has behind it. */
+    readonly startIteration?: number;
+    /** Bytes of resized images kept in memory, so that a small data set is decoded once; default 512 MiB. */
+    readonly cacheBytes?: number;
+  };
+
+export type TrainingBatch = Batch & {
+  /** Number of this batch, from 0. */
+  readonly iteration: number;
+  /** Complete passes over the data set before the last image of this batch. */
+  readonly epoch: number;
+};
+
+/**
+ * Endless batches for training. Batch i depends on the data set, the configuration and i alone. Images without
+ * anything to train on are left out (`trainableImages` counts them). The caller owns each batch's tensor; ending the
+ * loop leaves nothing under way.
+ * @throws RunError when no image has a trainable object, and at the batch of an image that cannot be decoded.
+ */
+export async function* trainingBatches(
+  dataset: Dataset,
+  config: TrainingConfig,
+): AsyncGenerator<TrainingBatch, void, void> {
+  const {input, seed, startIteration = 0, prefetch = PREFETCH, cacheBytes = CACHE_BYTES} = config;
+  const images = trainableImages(dataset.images, config);
+  if (images.length === 0) {
+    throw new RunError(
+      `data set ${dataset.name} has no image with an object to train on; check its annotations`,
+    );
+  }
+  const sizes = images.map(image => resizedSize(image, input.resize));
+  const cache = new PixelCache(cacheBytes);
+  const order = batchOrder(images, {...config, aspectGrouping: input.aspectGrouping}, startIteration);
+  const load = (turns: readonly Turn[]) =>
+    settled(
+      turns.map(async ({index, epoch}) => {
+        const record = images[index]!;
+        const size = sizes[index]!;
+        const data = await cache.load(record, size);
+        return {record, epoch, data, ...size, flip: isFlipped(input.flip, seed, epoch, record.id)};
+      }),
+    );
+
+  let iteration = startIteration;
+  for await (const views of prefetched(order, load, prefetch)) {
+    yield {
+      images: imagesToTensor(views, input),
+      infos: views.map(view => imageInfo(view.record, view)),
+      targets: views.map(view => imageTargets(view.record, view, config)),
+      iteration: iteration++,
+      epoch: views.at(-1)!.epoch,
+    };
+  }
+}
+
+/**
+ * Every image of the data set once, unflipped, images of like size together. The caller owns each batch's tensor.
+ * @throws RunError at the batch of an image that cannot be decoded.
+ */
+export async function* evaluationBatches(
+  dataset: Dataset,
+  {input, imagesPerBatch, prefetch = PREFETCH}: EvaluationConfig,
+): AsyncGenerator<ImageBatch, void, void> {
+  const sizes = dataset.images.map(image => resizedSize(image, input.resize));
+  const order = sizeOrder(sizes.map(size => paddedSize(size, input.sizeDivisor)));
+  const load = (indices: readonly number[]) =>
+    settled(
+      indices.map(async index => {
+        const record = dataset.images[index]!;
+        const size = sizes[index]!;
+        return {record, data: await decodeImage(record, size), ...size};
+      }),
+    );
+  for await (const views of prefetched(chunks(order, imagesPerBatch), load, prefetch)) {
+    yield {images: imagesToTensor(views, input), infos: views.map(view => imageInfo(view.record, view))};
+  }
+}
+
+/**
+ * One image file, of no data set, as a batch of one. The caller owns its tensor.
+ * @throws RunError when the file cannot be decoded.
+ */
+export async function imageFileBatch(path: string, input: InputConfig, imageId = 0): Promise<ImageBatch> {
+  const pixels = await decodeFile(path);
+  const resized = await resizePixels(pixels, resizedSize(pixels, input.resize));
+  return {images: imagesToTensor([resized], input), infos: [imageInfo({id: imageId, ...pixels}, resized)]};
+}
+
+function imageInfo(original: Size & Pick<ImageRecord, 'id'>, {width, height}: Size): ImageInfo {
+  return {
+    imageId: original.id,
+    height,
+    width,
+    originalHeight: original.height,
+    originalWidth: original.width,
+    scaleY: height / original.height,
+    scaleX: width / original.width,
+  };
+}
+
+/** Promise.all that waits for every promise even if one fails: no decode outlives its batch. */
+async function settled<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+function* chunks<T>(items: readonly T[], size: number): Generator<readonly T[], void, void> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}

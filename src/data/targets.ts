@@ -1,0 +1,59 @@
+/** Objects of an image as training sees them: which ones count, and where they lie after resizing and flipping. */
+import type {Targets} from './batch.js';
+import type {ImageRecord} from './dataset.js';
+import type {Size} from './resize.js';
+
+/** Which annotated objects are trained on, besides crowds, which never are. */
+export type TargetOptions = {
+  /** Objects that evaluation ignores (VOC's difficult ones) are trained on; default true. */
+  readonly trainIgnored?: boolean;
+};
+
+/** How an image enters a batch: its size after resizing, and whether it is mirrored left to right. */
+export type View = Size & {readonly flip: boolean};
+
+/**
+ * The trainable objects of `record`, scaled to the view, mirrored with it and clipped to it. Crowds and boxes
+ * without area inside the image are left out.
+ */
+export function imageTargets(
+  record: ImageRecord,
+  view: View,
+  {trainIgnored = true}: TargetOptions = {},
+): Targets {
+  const {boxes, classes, ignore, crowd} = record.groundTruth;
+  const scaleX = view.width / record.width;
+  const scaleY = view.height / record.height;
+  const keptBoxes: number[] = [];
+  const keptClasses: number[] = [];
+  for (let i = 0; i < classes.length; i++) {
+    if (crowd[i] === 1 || (ignore[i] === 1 && !trainIgnored)) continue;
+    const left = clamp(boxes[i * 4]! * scaleX, view.width);
+    const top = clamp(boxes[i * 4 + 1]! * scaleY, view.height);
+    const right = clamp(boxes[i * 4 + 2]! * scaleX, view.width);
+    const bottom = clamp(boxes[i * 4 + 3]! * scaleY, view.height);
+    // Not `right <= left`: that is false for NaN, and such a box must not reach the loss either.
+    if (!(right > left && bottom > top)) continue;
+    keptBoxes.push(view.flip ? view.width - right : left, top, view.flip ? view.width - left : right, bottom);
+    keptClasses.push(classes[i]!);
+  }
+  return {boxes: Float32Array.from(keptBoxes), classes: Int32Array.from(keptClasses)};
+}
+
+/** The images that have anything to train on; the rest is left out of training, as in maskrcnn-benchmark. */
+export function trainableImages(
+  images: readonly ImageRecord[],
+  options?: TargetOptions,
+): readonly ImageRecord[] {
+  return images.filter(
+    record => imageTargets(record, {...sizeOf(record), flip: false}, options).classes.length > 0,
+  );
+}
+
+function sizeOf({width, height}: ImageRecord): Size {
+  return {width, height};
+}
+
+function clamp(value: number, most: number): number {
+  return Math.min(Math.max(value, 0), most);
+}
