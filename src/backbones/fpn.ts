@@ -22,20 +22,27 @@ export function fpn(
   const lateral = inChannels.map((count, index) =>
     convolutionLayer(scope, `fpn.lateral${index + 3}`, {
       ...common,
-      ...{size: 1, inChannels: count, outChannels: channels},
+      size: 1,
+      inChannels: count,
+      outChannels: channels,
     }),
   );
   const output = inChannels.map((_, index) =>
     convolutionLayer(scope, `fpn.output${index + 3}`, {
       ...common,
-      ...{size: 3, inChannels: channels, outChannels: channels},
+      size: 3,
+      inChannels: channels,
+      outChannels: channels,
     }),
   );
   const strided = (name: string, count: number): Layer =>
     convolutionLayer(scope, name, {
       ...common,
       norm: {kind: 'none'},
-      ...{size: 3, inChannels: count, outChannels: channels, stride: 2},
+      size: 3,
+      inChannels: count,
+      outChannels: channels,
+      stride: 2,
     });
   const p6Layer = strided('fpn.p6', config.p6From === 'c5' ? inChannels[2] : channels);
   const p7Layer = strided('fpn.p7', channels);

@@ -1,5 +1,5 @@
 /** ResNet: He et al., "Deep residual learning for image recognition", Table 1. Maps C2 to C5 at strides 4 to 32. */
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type {BackboneConfig} from '../config/run.js';
 import {addRelu} from '../engine/ops/add-relu.js';
 import {maxPool} from '../engine/ops/max-pool.js';
@@ -105,11 +105,19 @@ function basicBlock(scope: ModelScope, name: string, options: BlockOptions): Lay
   const common = {norm: config.norm, initial: {kind: 'kaiming-normal'}, trainable} as const;
   const conv1 = convolutionLayer(scope, `${name}.conv1`, {
     ...common,
-    ...{size: 3, inChannels, outChannels: channels, stride, relu: true},
+    size: 3,
+    inChannels,
+    outChannels: channels,
+    stride,
+    relu: true,
   });
   const conv2 = convolutionLayer(scope, `${name}.conv2`, {
     ...common,
-    ...{size: 3, inChannels: channels, outChannels, relu: false, normScale: branchScale},
+    size: 3,
+    inChannels: channels,
+    outChannels,
+    relu: false,
+    normScale: branchScale,
   });
   const shortcut = projection(scope, name, options);
   return x => addRelu(conv2(conv1(x)), shortcut(x));
@@ -122,15 +130,27 @@ function bottleneckBlock(scope: ModelScope, name: string, options: BlockOptions)
   const [stride1, stride3] = config.strideIn === '1x1' ? [stride, 1] : [1, stride];
   const conv1 = convolutionLayer(scope, `${name}.conv1`, {
     ...common,
-    ...{size: 1, inChannels, outChannels: channels, stride: stride1, relu: true},
+    size: 1,
+    inChannels,
+    outChannels: channels,
+    stride: stride1,
+    relu: true,
   });
   const conv2 = convolutionLayer(scope, `${name}.conv2`, {
     ...common,
-    ...{size: 3, inChannels: channels, outChannels: channels, stride: stride3, relu: true},
+    size: 3,
+    inChannels: channels,
+    outChannels: channels,
+    stride: stride3,
+    relu: true,
   });
   const conv3 = convolutionLayer(scope, `${name}.conv3`, {
     ...common,
-    ...{size: 1, inChannels: channels, outChannels, relu: false, normScale: branchScale},
+    size: 1,
+    inChannels: channels,
+    outChannels,
+    relu: false,
+    normScale: branchScale,
   });
   const shortcut = projection(scope, name, options);
   return x => addRelu(conv3(conv2(conv1(x))), shortcut(x));
@@ -141,7 +161,12 @@ function projection(scope: ModelScope, name: string, options: BlockOptions): Lay
   const {config, inChannels, outChannels, stride, trainable} = options;
   if (inChannels === outChannels && stride === 1) return x => x;
   return convolutionLayer(scope, `${name}.shortcut`, {
-    ...{size: 1, inChannels, outChannels, stride, relu: false, trainable},
+    size: 1,
+    inChannels,
+    outChannels,
+    stride,
+    relu: false,
+    trainable,
     norm: config.norm,
     initial: {kind: 'kaiming-normal'},
   });

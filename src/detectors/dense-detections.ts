@@ -1,4 +1,5 @@
 /** From the dense predictions of one image to its detections (Lin et al. 2017, Sec. 4, "Inference"). */
+import {gatherBoxes} from '../boxes/box.js';
 import {clipBoxes, decodeBoxes} from '../boxes/box-coder.js';
 import {classwiseNms} from '../boxes/nms.js';
 import {topK} from '../boxes/top-k.js';
@@ -43,11 +44,16 @@ export function denseDetections(
   let start = 0;
   for (const count of predictions.levelCounts) {
     const level = strongest(candidatesOf(predictions, start, start + count, minLogit), options.preNmsTopK);
-    const deltas = gather4(predictions.deltas, level.anchors);
-    const decoded = decodeBoxes(deltas, gather4(predictions.anchors, level.anchors), options.boxWeights);
+    const deltas = gatherBoxes(predictions.deltas, level.anchors);
+    const decoded = decodeBoxes(deltas, gatherBoxes(predictions.anchors, level.anchors), options.boxWeights);
     const clipped = clipBoxes(decoded, {width: info.width, height: info.height});
     for (let i = 0; i < level.logits.length; i++) {
-      const [x1, y1, x2, y2] = [clipped[4 * i]!, clipped[4 * i + 1]!, clipped[4 * i + 2]!, clipped[4 * i + 3]!];
+      const [x1, y1, x2, y2] = [
+        clipped[4 * i]!,
+        clipped[4 * i + 1]!,
+        clipped[4 * i + 2]!,
+        clipped[4 * i + 3]!,
+      ];
       if (!(x2 > x1 && y2 > y1)) continue;
       boxes.push(x1, y1, x2, y2);
       scores.push(1 / (1 + Math.exp(-level.logits[i]!)));
@@ -62,7 +68,7 @@ export function denseDetections(
   const kept = classwiseNms(allBoxes, allScores, allClasses, options.nmsThreshold, options.maxDetections);
   return {
     imageId: info.imageId,
-    boxes: toFilePixels(gather4(allBoxes, kept), info),
+    boxes: toFilePixels(gatherBoxes(allBoxes, kept), info),
     scores: Float32Array.from(kept, index => allScores[index]!),
     classes: Int32Array.from(kept, index => allClasses[index]!),
   };
@@ -104,15 +110,6 @@ function strongest(candidates: Candidates, k: number): Candidates {
     classes: kept.map(index => candidates.classes[index]!),
     logits: Float32Array.from(kept, index => candidates.logits[index]!),
   };
-}
-
-function gather4(rows: Float32Array, indices: Int32Array): Float32Array {
-  const out = new Float32Array(4 * indices.length);
-  for (let i = 0; i < indices.length; i++) {
-    const from = 4 * indices[i]!;
-    for (let k = 0; k < 4; k++) out[4 * i + k] = rows[from + k]!;
-  }
-  return out;
 }
 
 function toFilePixels(boxes: Float32Array, info: ImageInfo): Float32Array {

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {fpn} from '../backbones/fpn.js';
 import {resnet} from '../backbones/resnet.js';
-import {levelSizes, pyramidAnchors} from '../boxes/anchors.js';
+import {anchorCache, anchorsPerCell, levelSizes} from '../boxes/anchors.js';
 import type {RetinaNetConfig} from '../config/run.js';
 import type {Batch, ImageBatch} from '../data/batch.js';
 import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
@@ -26,14 +26,12 @@ export type DetectorOptions = {
   readonly inputStd: number;
 };
 
-/** Canvases whose anchors are kept; multi-scale batches come in many sizes, and one set at 800x1344 has 3 MB. */
-const CACHED_CANVASES = 16;
-
 /** @throws UsageError when the stage needs the imbalance of the data set and it is not given. */
 export function retinanet(config: RetinaNetConfig, options: DetectorOptions): Detector {
   const {classes, seed, imbalance} = options;
   const {dense} = config.stages;
-  const anchorsPerCell = config.anchors.scalesPerOctave * config.anchors.aspectRatios.length;
+  const perCell = anchorsPerCell(config.anchors);
+  const anchorsOf = anchorCache(config.anchors);
   const theta = scoreThreshold(dense.scoreThreshold, imbalance, classes);
   const {bias} = initialBias(dense.biasInit, imbalance, classes);
 
@@ -42,21 +40,12 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
   const backbone = resnet(scope, config.backbone, options.inputStd);
   const pyramid = fpn(scope, config.fpn, backbone.channels);
   const head = retinaHead(scope, config.head, {
-    ...{anchorsPerCell, classes, classBias: bias},
     inChannels: config.fpn.channels,
+    anchorsPerCell: perCell,
+    classes,
+    classBias: bias,
   });
   const predict = (images: tf.Tensor4D): DensePredictions => head(pyramid(backbone.forward(images)));
-
-  const anchorCache = new Map<string, Float32Array>();
-  const anchorsOf = (canvas: {height: number; width: number}): Float32Array => {
-    const key = `${canvas.height}x${canvas.width}`;
-    const anchors = anchorCache.get(key) ?? pyramidAnchors(config.anchors, canvas);
-    anchorCache.delete(key);
-    anchorCache.set(key, anchors);
-    const oldest = anchorCache.keys().next();
-    if (anchorCache.size > CACHED_CANVASES && !oldest.done) anchorCache.delete(oldest.value);
-    return anchors;
-  };
 
   return {
     parameters,
@@ -77,9 +66,12 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
     async detect({images, infos}: ImageBatch): Promise<readonly Detections[]> {
       const [, height, width] = images.shape;
       const anchors = anchorsOf({height, width});
-      const levelCounts = levelSizes({height, width}).map(level => level.height * level.width * anchorsPerCell);
+      const levelCounts = levelSizes({height, width}).map(level => level.height * level.width * perCell);
       const {logits, deltas} = tf.tidy(() => predict(images));
-      const [logitValues, deltaValues] = await Promise.all([logits.data<'float32'>(), deltas.data<'float32'>()]);
+      const [logitValues, deltaValues] = await Promise.all([
+        logits.data<'float32'>(),
+        deltas.data<'float32'>(),
+      ]);
       tf.dispose([logits, deltas]);
       const anchorCount = anchors.length / 4;
       return infos.map((info, image) =>
@@ -87,7 +79,9 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
           {
             logits: logitValues.subarray(image * anchorCount * classes, (image + 1) * anchorCount * classes),
             deltas: deltaValues.subarray(image * anchorCount * 4, (image + 1) * anchorCount * 4),
-            ...{anchors, levelCounts, classes},
+            anchors,
+            levelCounts,
+            classes,
           },
           info,
           {...config.inference, boxWeights: config.boxCoder.weights, scoreThreshold: theta},

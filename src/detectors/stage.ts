@@ -74,7 +74,11 @@ export function labelExamples(options: LabellingOptions): Examples {
     labels,
     weights,
     foreground: Int32Array.from(foreground),
-    boxTargets: encodeBoxes(Float32Array.from(matchedBoxes), Float32Array.from(matchedAnchors), options.boxWeights),
+    boxTargets: encodeBoxes(
+      Float32Array.from(matchedBoxes),
+      Float32Array.from(matchedAnchors),
+      options.boxWeights,
+    ),
     images: targets.length,
     examples,
   };

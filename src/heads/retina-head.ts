@@ -26,16 +26,25 @@ export function retinaHead(
   const tower = (name: string): Layer => {
     const layers = Array.from({length: config.layers}, (_, index) =>
       convolutionLayer(scope, `head.${name}_tower.${index}`, {
-        ...{size: 3, inChannels: index === 0 ? inChannels : config.channels, outChannels: config.channels},
-        ...{norm: config.norm, relu: true, initial},
+        size: 3,
+        inChannels: index === 0 ? inChannels : config.channels,
+        outChannels: config.channels,
+        norm: config.norm,
+        relu: true,
+        initial,
       }),
     );
     return x => layers.reduce((y, layer) => layer(y), x);
   };
   const predictor = (name: string, outChannels: number, bias: number): Layer =>
     convolutionLayer(scope, `head.${name}`, {
-      ...{size: 3, inChannels: config.layers === 0 ? inChannels : config.channels, outChannels, bias},
-      ...{norm: {kind: 'none'}, relu: false, initial},
+      size: 3,
+      inChannels: config.layers === 0 ? inChannels : config.channels,
+      outChannels,
+      bias,
+      norm: {kind: 'none'},
+      relu: false,
+      initial,
     });
   const classTower = tower('class');
   const boxTower = tower('box');

@@ -1,0 +1,5 @@
+/** Every artefact that `sf reproduce` knows, by the name that is typed. */
+import type {Experiment} from './experiment.js';
+import {table3} from './table-3.js';
+
+export const experiments: readonly Experiment[] = [table3];
