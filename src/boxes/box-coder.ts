@@ -2,6 +2,7 @@
  * What the box head learns: the box relative to its anchor. Girshick et al., "Rich feature hierarchies", App. C, with
  * the weights of Fast R-CNN: centre offsets in anchor sides, log of the size ratio.
  */
+import type {Canvas} from './canvas.js';
 
 export type BoxCoderWeights = readonly [x: number, y: number, width: number, height: number];
 
@@ -51,4 +52,13 @@ export function decodeBoxes(
     }
   }
   return boxes;
+}
+
+/** Boxes cut to 0..width and 0..height; boxes outside become empty ones on the border. NaN stays NaN. */
+export function clipBoxes(boxes: Float32Array, canvas: Canvas): Float32Array {
+  const clipped = new Float32Array(boxes.length);
+  for (let i = 0; i < boxes.length; i++) {
+    clipped[i] = Math.min(Math.max(boxes[i]!, 0), i % 2 === 0 ? canvas.width : canvas.height);
+  }
+  return clipped;
 }

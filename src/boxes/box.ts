@@ -2,8 +2,6 @@
  * Axis-aligned boxes: flat arrays of four numbers a box, XYXY, continuous (width = x2 - x1), in pixels. A box whose
  * sides are not positive has no area.
  */
-import type {Canvas} from './canvas.js';
-
 const fround = Math.fround;
 
 /** Flat boxes [n, 4]; single precision next to tensors, double precision next to annotation files. */
@@ -65,15 +63,6 @@ export function singlePrecisionIou(
 export function crowdIou(detections: Boxes, i: number, crowds: Boxes, j: number): number {
   const intersection = intersectionArea(detections, i, crowds, j);
   return intersection === 0 ? 0 : intersection / boxArea(detections, i);
-}
-
-/** Boxes cut to 0..width and 0..height; boxes outside become empty ones on the border. NaN stays NaN. */
-export function clipBoxes(boxes: Float32Array, canvas: Canvas): Float32Array {
-  const clipped = new Float32Array(boxes.length);
-  for (let i = 0; i < boxes.length; i++) {
-    clipped[i] = Math.min(Math.max(boxes[i]!, 0), i % 2 === 0 ? canvas.width : canvas.height);
-  }
-  return clipped;
 }
 
 /** The boxes at `indices`, in that order. */
