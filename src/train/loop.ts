@@ -1,0 +1,203 @@
+/**
+ * The training loop. It reads from top to bottom: batch, step, log, divergence, evaluation, checkpoint.
+ *
+ * A run continues exactly: everything random is a function of (seed, iteration, image), so parameters, velocities and
+ * the iteration of a checkpoint are the whole state, and 2N steps equal N steps, kill -9, and N more.
+ */
+import {performance} from 'node:perf_hooks';
+import {setImmediate} from 'node:timers/promises';
+import {configHash} from '../config/load.js';
+import type {RunConfig} from '../config/run.js';
+import type {Batch} from '../data/batch.js';
+import type {Detector} from '../detectors/detector.js';
+import {RunError} from '../errors.js';
+import {
+  bestCheckpointPath,
+  checkpointPath,
+  pruneCheckpoints,
+  requireSameConfig,
+  restoreCheckpoint,
+  saveCheckpoint,
+} from './checkpoint.js';
+import type {Checkpoint, CheckpointState} from './checkpoint-file.js';
+import {codeVersion} from './code-version.js';
+import {type Divergence, findDivergence} from './divergence.js';
+import {
+  type Evaluation,
+  type Metrics,
+  type RunDescription,
+  RunLog,
+  type RunResult,
+  readEvaluations,
+} from './run-log.js';
+import {learningRateAt} from './schedule.js';
+import {Sgd} from './sgd.js';
+import {type StepRecord, trainStep} from './step.js';
+
+export type TrainOptions = {
+  readonly config: RunConfig;
+  /** Built for `config`; its parameters are trained in place. */
+  readonly detector: Detector;
+  /** Batches number `startIteration` (from 0) and following, without end; the loop disposes their images. */
+  readonly batches: (startIteration: number) => AsyncIterable<Batch>;
+  readonly runDir: string;
+  /** Written beside the numbers: resolved config and machine. */
+  readonly description: RunDescription & {readonly engine: string};
+  /** What evaluation needs to know of the training set; kept in every checkpoint. */
+  readonly trainingSet: Pick<CheckpointState, 'classNames' | 'categoryIds' | 'imbalance'>;
+  /** Continues this run (`loadLatest`); absent: a new run in an empty folder. */
+  readonly resume?: Checkpoint | undefined;
+  /** Resumes although the config has changed. */
+  readonly force?: boolean;
+  /**
+   * AP of the detector as it is; called every `schedule.evaluateEvery` iterations and after the last one.
+   * The best one's parameters are kept in best.safetensors.
+   */
+  readonly evaluate?: (iteration: number) => Promise<number>;
+  readonly onIteration?: (metrics: Metrics) => void;
+  /** Ends the run after the step in progress: saved, status `interrupted`. */
+  readonly signal?: AbortSignal;
+};
+
+export type TrainResult = {
+  readonly status: 'finished' | 'diverged' | 'interrupted';
+  /** Updates made, over all sessions. */
+  readonly iterations: number;
+  /** Seconds of training, over all sessions, without evaluation and saving. */
+  readonly trainingSeconds: number;
+  readonly divergence?: Divergence | undefined;
+  readonly best?: Evaluation | undefined;
+};
+
+/**
+ * Trains until the schedule ends, the run diverges or `signal` is aborted; result.json then says which.
+ * @throws UsageError when the folder holds another run, or `resume` is of another config or model
+ * @throws RunError when the data end or the disk is full: status `failed`; earlier checkpoints are intact
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const {config, detector, resume, runDir, description} = options;
+  if (resume !== undefined && options.force !== true) requireSameConfig(resume, config);
+  const optimizer = new Sgd(detector.parameters, config.schedule);
+  try {
+    if (resume !== undefined) restoreCheckpoint(resume, detector.parameters, optimizer);
+    const log = await RunLog.open(runDir, description, resume?.state.iteration);
+    try {
+      return await runLoop(options, optimizer, log);
+    } finally {
+      log.close();
+    }
+  } finally {
+    optimizer.dispose();
+  }
+}
+
+async function runLoop(options: TrainOptions, optimizer: Sgd, log: RunLog): Promise<TrainResult> {
+  const {config, detector, runDir, resume} = options;
+  const {seed, schedule} = config;
+  const evaluations = await readEvaluations(runDir);
+  const startedAt = resume?.state.startedAt ?? new Date().toISOString();
+  const provenance = {
+    ...{startedAt, seed, configHash: configHash(config)},
+    plannedIterations: schedule.iterations,
+    commit: await codeVersion(),
+    engine: options.description.engine,
+  };
+  let iteration = resume?.state.iteration ?? 0;
+  let trainingSeconds = resume?.state.trainingSeconds ?? 0;
+  let lastEvaluated = evaluations.at(-1)?.iteration ?? 0;
+  let best = evaluations.reduce<Evaluation | undefined>(better, undefined);
+
+  const record = (status: RunResult['status'], more: Pick<RunResult, 'divergence' | 'error'> = {}) =>
+    log.result({
+      ...{status, iterations: iteration, trainingSeconds, ...provenance, best, ...more},
+      updatedAt: new Date().toISOString(),
+    });
+
+  const end = async (status: TrainResult['status'], divergence?: Divergence): Promise<TrainResult> => {
+    await record(status, divergence && {divergence});
+    return {status, iterations: iteration, trainingSeconds, divergence, best};
+  };
+
+  const save = async (path: string): Promise<void> => {
+    log.flush();
+    const {configHash: hash} = provenance;
+    const state = {iteration, seed, config, configHash: hash, trainingSeconds, startedAt};
+    await saveCheckpoint(path, {...state, ...options.trainingSet}, detector.parameters, optimizer);
+  };
+
+  const evaluateWhenDue = async (): Promise<void> => {
+    const {evaluateEvery, iterations} = schedule;
+    const due = iteration === iterations || (evaluateEvery !== null && iteration % evaluateEvery === 0);
+    if (!due || iteration <= lastEvaluated || options.evaluate === undefined) return;
+    const evaluation = {iteration, value: await options.evaluate(iteration)};
+    lastEvaluated = iteration;
+    const leader = better(best, evaluation);
+    if (leader === evaluation) await save(bestCheckpointPath(runDir));
+    best = leader;
+    log.evaluation(evaluation);
+  };
+
+  try {
+    await record('running');
+    // The session before may have been killed between saving and evaluating.
+    await evaluateWhenDue();
+    if (iteration >= schedule.iterations) return await end('finished');
+
+    let waitingSince = performance.now();
+    for await (const batch of options.batches(iteration)) {
+      const arrived = performance.now();
+      if (batch.iteration !== iteration) throw new Error(`batch ${batch.iteration} came as ${iteration}`);
+      const lr = learningRateAt(schedule, iteration);
+      const {applied: _, ...losses} = await stepOn(detector, batch, optimizer, lr);
+      iteration++;
+      // Signals and image decoding get their turn: the CPU engines never yield within a step.
+      await setImmediate();
+
+      const seconds = (performance.now() - waitingSince) / 1000;
+      trainingSeconds += seconds;
+      const imageIds = batch.infos.map(info => info.imageId);
+      const metrics: Metrics = {
+        ...{iteration, lr, ...losses, seconds},
+        imagesPerSecond: imageIds.length / seconds,
+        dataSeconds: (arrived - waitingSince) / 1000,
+      };
+      log.iteration(metrics);
+      options.onIteration?.(metrics);
+
+      const {divergedAbove} = schedule;
+      const divergence = findDivergence(losses, {iteration, imageIds, divergedAbove});
+      if (divergence !== undefined) return await end('diverged', divergence);
+
+      const isLast = iteration === schedule.iterations;
+      const isInterrupted = options.signal?.aborted === true;
+      if (isLast || isInterrupted || iteration % schedule.checkpointEvery === 0) {
+        await save(checkpointPath(runDir, iteration));
+        await pruneCheckpoints(runDir, schedule.keepCheckpoints);
+      }
+      if (isInterrupted) return await end('interrupted');
+      await evaluateWhenDue();
+      if (isLast) return await end('finished');
+      waitingSince = performance.now();
+    }
+    throw new RunError(`the training data ended after ${iteration} of ${schedule.iterations} iterations`);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    // On a full disk this fails too; the first error is the one to report.
+    await record('failed', {error: message}).catch(() => {});
+    throw error;
+  }
+}
+
+async function stepOn(detector: Detector, batch: Batch, optimizer: Sgd, lr: number): Promise<StepRecord> {
+  try {
+    return await trainStep(detector, batch, optimizer, lr);
+  } finally {
+    batch.images.dispose();
+  }
+}
+
+/** The higher one; the earlier one of equals; never one that is not a number. */
+function better(best: Evaluation | undefined, next: Evaluation): Evaluation | undefined {
+  if (Number.isNaN(next.value)) return best;
+  return best === undefined || next.value > best.value ? next : best;
+}

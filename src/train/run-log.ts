@@ -1,0 +1,192 @@
+/**
+ * The folder of a run: what was asked for, where it ran, every iteration, and how it ended.
+ *
+ *     config.yaml         the resolved config            environment.json   versions and machine
+ *     metrics.jsonl       one line an iteration          evaluations.jsonl  one line an evaluation during training
+ *     result.json         status, times, provenance      events.out.*       the metrics for TensorBoard
+ *     checkpoints/        checkpoint.ts
+ */
+import {mkdir, readFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {z} from 'zod';
+import {RunError, UsageError} from '../errors.js';
+import {errorCode, writeError, writeFileAtomic} from '../files/write-atomic.js';
+import {filterJsonLines, JsonLines, readJsonLines} from './json-lines.js';
+import {loggedNumber, toLoggedJson} from './logged-number.js';
+import {TensorBoardWriter} from './tensorboard.js';
+
+const count = z.int().nonnegative();
+
+const metricsSchema = z.object({
+  /** Counted from 1: updates made after this one. */
+  iteration: count,
+  lr: loggedNumber,
+  total: loggedNumber,
+  gradNorm: loggedNumber,
+  stages: z.record(
+    z.string(),
+    z.object({
+      classification: loggedNumber,
+      box: loggedNumber,
+      total: loggedNumber,
+      w: loggedNumber,
+      examples: loggedNumber,
+      foreground: loggedNumber,
+    }),
+  ),
+  imagesPerSecond: loggedNumber,
+  /** Wall-clock time of the iteration, and the part of it spent waiting for the batch. */
+  seconds: loggedNumber,
+  dataSeconds: loggedNumber,
+});
+
+const evaluationSchema = z.object({iteration: count, value: loggedNumber});
+
+const resultSchema = z.object({
+  status: z.enum(['running', 'finished', 'diverged', 'interrupted', 'failed']),
+  /** Updates made, and updates planned. */
+  iterations: count,
+  plannedIterations: count,
+  startedAt: z.iso.datetime(),
+  /** When this file was written. */
+  updatedAt: z.iso.datetime(),
+  /** Seconds of training over all sessions, without evaluation and saving. */
+  trainingSeconds: loggedNumber,
+  seed: count,
+  /** `git describe` of the code, or its version. */
+  commit: z.string(),
+  engine: z.string(),
+  configHash: z.string(),
+  divergence: z
+    .object({
+      iteration: count,
+      quantity: z.string(),
+      value: loggedNumber,
+      imageIds: z.array(z.number()).readonly(),
+    })
+    .optional(),
+  best: evaluationSchema.optional(),
+  /** One line, of a failed run. */
+  error: z.string().optional(),
+});
+
+export type Metrics = Readonly<z.infer<typeof metricsSchema>>;
+/** The value that `best` is chosen by (AP) after some iteration. */
+export type Evaluation = Readonly<z.infer<typeof evaluationSchema>>;
+export type RunResult = Readonly<z.infer<typeof resultSchema>>;
+
+const METRICS = 'metrics.jsonl';
+const EVALUATIONS = 'evaluations.jsonl';
+const RESULT = 'result.json';
+
+/** What a run's folder says about itself besides its numbers. */
+export type RunDescription = {
+  /** The resolved config as YAML. */
+  readonly configYaml: string;
+  readonly environment: object;
+};
+
+/** Every iteration of the run so far. @throws RunError for a damaged line. */
+export function readMetrics(runDir: string): Promise<readonly Metrics[]> {
+  return readJsonLines(join(runDir, METRICS), metricsSchema);
+}
+
+/** Evaluations made during training, by iteration. @throws RunError for a damaged line. */
+export function readEvaluations(runDir: string): Promise<readonly Evaluation[]> {
+  return readJsonLines(join(runDir, EVALUATIONS), evaluationSchema);
+}
+
+/** How the run stands; undefined when the folder holds none. @throws RunError for a damaged file. */
+export async function readResult(runDir: string): Promise<RunResult | undefined> {
+  const path = join(runDir, RESULT);
+  try {
+    return resultSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    if (error instanceof SyntaxError || error instanceof z.ZodError) {
+      throw new RunError(`${path} is damaged; remove the run's folder or the file`);
+    }
+    throw error;
+  }
+}
+
+export class RunLog {
+  private constructor(
+    private readonly runDir: string,
+    private readonly metrics: JsonLines,
+    private readonly evaluations: JsonLines,
+    private readonly board: TensorBoardWriter,
+  ) {}
+
+  /**
+   * Starts a run's folder, or continues it after `resumedAt` iterations: later records belong to steps that are made
+   * again, and are dropped.
+   * @throws UsageError when a new run (`resumedAt` undefined) would overwrite another one
+   * @throws RunError when the folder is not writable
+   */
+  static async open(
+    runDir: string,
+    description: RunDescription,
+    resumedAt: number | undefined,
+  ): Promise<RunLog> {
+    if (resumedAt === undefined && (await readResult(runDir)) !== undefined) {
+      throw new UsageError(
+        `${runDir} holds a run already; continue it with --resume or choose another --out folder`,
+      );
+    }
+    const done = resumedAt ?? 0;
+    const isDone = (record: {readonly iteration: number}): boolean => record.iteration <= done;
+    await mkdir(runDir, {recursive: true}).catch((error: unknown) => {
+      throw writeError(runDir, error);
+    });
+    await writeFileAtomic(join(runDir, 'config.yaml'), description.configYaml);
+    await writeFileAtomic(join(runDir, 'environment.json'), `${toLoggedJson(description.environment, 2)}\n`);
+    await filterJsonLines(join(runDir, METRICS), metricsSchema, isDone);
+    await filterJsonLines(join(runDir, EVALUATIONS), evaluationSchema, isDone);
+    return new RunLog(
+      runDir,
+      new JsonLines(join(runDir, METRICS)),
+      new JsonLines(join(runDir, EVALUATIONS)),
+      new TensorBoardWriter(runDir, done + 1),
+    );
+  }
+
+  iteration(metrics: Metrics): void {
+    this.metrics.append(metrics);
+    this.board.scalars(metrics.iteration, boardScalars(metrics));
+  }
+
+  evaluation(evaluation: Evaluation): void {
+    this.evaluations.append(evaluation);
+    this.board.scalars(evaluation.iteration, {'evaluation/AP': evaluation.value});
+  }
+
+  async result(result: RunResult): Promise<void> {
+    await writeFileAtomic(join(this.runDir, RESULT), `${toLoggedJson(result, 2)}\n`);
+  }
+
+  /** Waits until all iterations are on the disk: before a checkpoint that counts on them. */
+  flush(): void {
+    this.metrics.flush();
+    this.evaluations.flush();
+  }
+
+  close(): void {
+    this.metrics.close();
+    this.evaluations.close();
+    this.board.close();
+  }
+}
+
+function boardScalars({lr, total, gradNorm, imagesPerSecond, stages}: Metrics): Record<string, number> {
+  const scalars: Record<string, number> = {
+    'train/lr': lr,
+    'train/total': total,
+    'train/gradNorm': gradNorm,
+    'train/imagesPerSecond': imagesPerSecond,
+  };
+  for (const [stage, losses] of Object.entries(stages)) {
+    for (const [name, value] of Object.entries(losses)) scalars[`${stage}/${name}`] = value;
+  }
+  return scalars;
+}

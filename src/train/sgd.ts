@@ -1,0 +1,111 @@
+/**
+ * Stochastic gradient descent with momentum and weight decay, in the form of maskrcnn-benchmark (and PyTorch):
+ *
+ *     v <- m v + g + wd p,    p <- p - lr v
+ *
+ * Biases have their own factor on lr and their own decay (maskrcnn-benchmark: 2 and 0); norm parameters are treated
+ * as weights. Frozen parameters have no velocity and are never touched.
+ */
+import * as tf from '@tensorflow/tfjs';
+import type {ScheduleConfig} from '../config/run.js';
+import {sgdUpdate} from '../engine/ops/sgd-update.js';
+import {squaredNorm} from '../engine/ops/squared-norm.js';
+import type {Parameter, Parameters} from '../layers/parameters.js';
+
+export type SgdConfig = Pick<
+  ScheduleConfig,
+  'momentum' | 'weightDecay' | 'biasLrFactor' | 'biasWeightDecay' | 'clipGradientNorm'
+>;
+
+/** Added to the norm before dividing, as `torch.nn.utils.clip_grad_norm_` does. */
+const CLIP_EPSILON = 1e-6;
+
+/** Owns the velocities of the trainable parameters; they are part of a checkpoint. */
+export class Sgd {
+  private readonly velocityOf = new Map<string, tf.Tensor>();
+
+  constructor(
+    private readonly parameters: Parameters,
+    private readonly config: SgdConfig,
+  ) {
+    for (const {name, variable} of parameters.trainable) {
+      this.velocityOf.set(name, tf.keep(tf.zeros(variable.shape)));
+    }
+  }
+
+  /** Velocities by parameter name. They are replaced by `step`: read them, do not hold them. */
+  get velocities(): ReadonlyMap<string, tf.Tensor> {
+    return this.velocityOf;
+  }
+
+  /**
+   * One update of every trainable parameter.
+   * @param gradients by parameter name; absent means zero (no loss of this batch depends on the parameter), so that
+   * decay and momentum do not depend on what a batch holds. Left to the caller.
+   * @param norm global norm of the gradients, a scalar; used only when the config clips
+   */
+  step(gradients: ReadonlyMap<string, tf.Tensor>, norm: tf.Scalar, lr: number): void {
+    const {momentum, weightDecay, biasLrFactor, biasWeightDecay, clipGradientNorm} = this.config;
+    const factor = clipGradientNorm === null ? undefined : clipFactor(norm, clipGradientNorm);
+    for (const parameter of this.parameters.trainable) {
+      const isBias = parameter.kind === 'bias';
+      const given = gradients.get(parameter.name);
+      const gradient = tf.tidy(() => {
+        if (given === undefined) return tf.zerosLike<tf.Tensor>(parameter.variable);
+        return factor === undefined ? given.clone() : tf.mul<tf.Tensor>(given, factor);
+      });
+      this.update(parameter, gradient, {
+        momentum,
+        lr: isBias ? lr * biasLrFactor : lr,
+        weightDecay: isBias ? biasWeightDecay : weightDecay,
+      });
+      gradient.dispose();
+    }
+    factor?.dispose();
+  }
+
+  /** Puts the velocities of a checkpoint in place. @throws Error unless there is one of the right size for each. */
+  restore(values: ReadonlyMap<string, Float32Array>): void {
+    for (const {name, variable} of this.parameters.trainable) {
+      const velocity = values.get(name);
+      if (velocity === undefined) throw new Error(`no velocity of parameter ${name}`);
+      this.replace(name, tf.tensor(velocity, variable.shape));
+    }
+  }
+
+  dispose(): void {
+    for (const velocity of this.velocityOf.values()) velocity.dispose();
+    this.velocityOf.clear();
+  }
+
+  private update(
+    {name, variable}: Parameter,
+    gradient: tf.Tensor,
+    rates: {readonly lr: number; readonly momentum: number; readonly weightDecay: number},
+  ): void {
+    const held = this.velocityOf.get(name);
+    if (held === undefined) throw new Error(`parameter ${name} was created after its optimizer`);
+    const {parameter, velocity} = sgdUpdate({parameter: variable, gradient, velocity: held, ...rates});
+    variable.assign(parameter);
+    parameter.dispose();
+    this.replace(name, velocity);
+  }
+
+  private replace(name: string, velocity: tf.Tensor): void {
+    this.velocityOf.get(name)?.dispose();
+    this.velocityOf.set(name, tf.keep(velocity));
+  }
+}
+
+/** Euclidean norm over all gradients together, a scalar that stays on the device. */
+export function globalNorm(gradients: Iterable<tf.Tensor>): tf.Scalar {
+  return tf.tidy(() => {
+    const squares = [...gradients].map(squaredNorm);
+    return squares.length === 0 ? tf.scalar(0) : tf.sqrt(tf.sum<tf.Scalar>(tf.stack(squares)));
+  });
+}
+
+/** min(1, limit / norm). */
+function clipFactor(norm: tf.Scalar, limit: number): tf.Scalar {
+  return tf.tidy(() => tf.minimum<tf.Scalar>(1, tf.div(limit, tf.add(norm, CLIP_EPSILON))));
+}

@@ -1,0 +1,108 @@
+/** One training step: losses, gradients, and the update if all of them are numbers. */
+import * as tf from '@tensorflow/tfjs';
+import type {Batch} from '../data/batch.js';
+import type {Detector, StageLosses} from '../detectors/detector.js';
+import {globalNorm, type Sgd} from './sgd.js';
+
+/** `StageLosses` on the host. */
+export type StageRecord = {
+  readonly classification: number;
+  readonly box: number;
+  readonly total: number;
+  readonly w: number;
+  readonly examples: number;
+  readonly foreground: number;
+};
+
+export type StepRecord = {
+  readonly stages: Readonly<Record<string, StageRecord>>;
+  /** Sum of the stages' totals: what was minimised. */
+  readonly total: number;
+  /** Global norm of the gradients, before clipping. */
+  readonly gradNorm: number;
+  /** False when a loss or the norm was not finite: the parameters are then those before the step. */
+  readonly applied: boolean;
+};
+
+const SCALARS = ['classification', 'box', 'total', 'w'] as const satisfies readonly (keyof StageLosses)[];
+
+/**
+ * Differentiates the sum of the stage totals and updates the trainable parameters. The host waits for the device
+ * once: losses and gradient norm come back in one read. The batch is left to the caller.
+ */
+export async function trainStep(
+  detector: Detector,
+  batch: Batch,
+  optimizer: Sgd,
+  lr: number,
+): Promise<StepRecord> {
+  const {stages, losses, gradients} = differentiate(detector, batch);
+  const norm = globalNorm(gradients.values());
+  try {
+    const values = await readOnce(losses, norm);
+    const finite = values.every(Number.isFinite);
+    if (finite) optimizer.step(gradients, norm, lr);
+    return toRecord(stages, values, finite);
+  } finally {
+    tf.dispose([losses, norm, ...gradients.values()]);
+  }
+}
+
+type Differentiated = {
+  readonly stages: readonly (readonly [name: string, losses: StageLosses])[];
+  /** `SCALARS` of each stage, in order. */
+  readonly losses: tf.Tensor1D; // [stages * 4]
+  /** By parameter name. */
+  readonly gradients: ReadonlyMap<string, tf.Tensor>;
+};
+
+function differentiate(detector: Detector, batch: Batch): Differentiated {
+  const trainable = detector.parameters.trainable;
+  const captured: {stages: Differentiated['stages']; losses: tf.Tensor1D}[] = [];
+  const {value, grads} = tf.variableGrads(
+    () => {
+      const stages = Object.entries(detector.losses(batch));
+      // variableGrads disposes what it has not been given back, unless it is kept.
+      const losses = tf.keep(tf.stack(stages.flatMap(([, stage]) => SCALARS.map(key => stage[key]))));
+      captured.push({stages, losses: losses as tf.Tensor1D});
+      return stages.map(([, stage]) => stage.total).reduce((sum, total) => tf.add<tf.Scalar>(sum, total));
+    },
+    trainable.map(parameter => parameter.variable),
+  );
+  value.dispose();
+  const [forward] = captured;
+  if (forward === undefined) throw new Error('tf.variableGrads did not call the loss');
+  const gradients = new Map<string, tf.Tensor>();
+  for (const {name, variable} of trainable) {
+    const gradient = grads[variable.name];
+    if (gradient !== undefined) gradients.set(name, gradient);
+  }
+  return {...forward, gradients};
+}
+
+async function readOnce(losses: tf.Tensor1D, norm: tf.Scalar): Promise<readonly number[]> {
+  const together = tf.tidy(() => tf.concat([losses, norm.as1D()]));
+  try {
+    return [...(await together.data())];
+  } finally {
+    together.dispose();
+  }
+}
+
+function toRecord(stages: Differentiated['stages'], values: readonly number[], applied: boolean): StepRecord {
+  const records = stages.map(([name, {examples, foreground}], index) => {
+    const [classification, box, total, w] = values.slice(index * SCALARS.length) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    return [name, {classification, box, total, w, examples, foreground}] as const;
+  });
+  return {
+    stages: Object.fromEntries(records),
+    total: records.reduce((sum, [, record]) => sum + record.total, 0),
+    gradNorm: values.at(-1) as number,
+    applied,
+  };
+}
