@@ -1,0 +1,45 @@
+/** What every engine is: a tfjs backend with a name, the reason why it was taken, and its memory. */
+import type {EngineMemory} from './memory.js';
+
+/** Engines by name. Another engine enters here, in ENGINE_CHOICES, in AUTO_ORDER and in the drivers of open.ts. */
+export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
+export type EngineChoice = 'auto' | EngineName;
+
+/** The values of `--engine`. */
+export const ENGINE_CHOICES = [
+  'auto',
+  'tensorflow',
+  'wasm',
+  'cpu',
+] as const satisfies readonly EngineChoice[];
+
+/** What `auto` tries, the fastest first. `cpu` is the reference of the tests and never a default. */
+export const AUTO_ORDER = ['tensorflow', 'wasm'] as const satisfies readonly EngineName[];
+
+/** One engine as `sf env` lists it: whether it can be opened here, and in one line what it is or why not. */
+export type EngineReport = {readonly name: EngineName; readonly available: boolean; readonly detail: string};
+
+/** A tfjs backend that was made the current one. */
+export type OpenedBackend = {
+  /** Version of the package that computes. */
+  readonly version: string;
+  /** What computes, in one line: 'WebAssembly SIMD, one thread'. */
+  readonly detail: string;
+  memory(): EngineMemory;
+};
+
+/** The engine in use. All tensors of the process live in it. */
+export type Engine = OpenedBackend & {
+  readonly name: EngineName;
+  /** Why this one and no faster one, in one line. */
+  readonly reason: string;
+};
+
+/** How open.ts handles one engine. */
+export type EngineDriver = {
+  readonly name: EngineName;
+  /** Finds out whether `open` would succeed; changes nothing in this process. */
+  probe(): Promise<EngineReport>;
+  /** Makes the engine's backend the current one of tfjs. @throws RunError saying in one line why it cannot. */
+  open(): Promise<OpenedBackend>;
+};

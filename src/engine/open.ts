@@ -1,0 +1,76 @@
+/** Opens the engine that computes all tensors of the process, and lists those that could. */
+import {RunError, UsageError} from '../errors.js';
+import {cpuDriver} from './cpu.js';
+import {
+  AUTO_ORDER,
+  ENGINE_CHOICES,
+  type Engine,
+  type EngineChoice,
+  type EngineDriver,
+  type EngineName,
+  type EngineReport,
+} from './engine.js';
+import {tensorflowDriver} from './tensorflow.js';
+import {wasmDriver} from './wasm.js';
+
+/** Every engine, the fastest first. */
+const DRIVERS: Readonly<Record<EngineName, EngineDriver>> = {
+  tensorflow: tensorflowDriver,
+  wasm: wasmDriver,
+  cpu: cpuDriver,
+};
+
+/**
+ * Makes an engine the one that computes. `auto` takes the first of AUTO_ORDER that opens and says in `reason` what
+ * kept it from the faster ones; an engine asked for by name is opened or fails.
+ *
+ * @throws UsageError for a choice that does not exist
+ * @throws RunError with one line when the engine cannot be opened
+ */
+export async function openEngine(choice: EngineChoice): Promise<Engine> {
+  if (!ENGINE_CHOICES.includes(choice))
+    throw new UsageError(`there is no engine ${String(choice)}; choose one of ${ENGINE_CHOICES.join(', ')}`);
+  return choice === 'auto'
+    ? openFirst(AUTO_ORDER.map(name => DRIVERS[name]))
+    : {name: choice, reason: `asked for by name`, ...(await DRIVERS[choice].open())};
+}
+
+/** Opens the first of `drivers` that can be opened. @throws RunError naming what is wrong with each. */
+export async function openFirst(drivers: readonly EngineDriver[]): Promise<Engine> {
+  const failures: string[] = [];
+  for (const driver of drivers) {
+    try {
+      const opened = await driver.open();
+      return {name: driver.name, reason: reasonOf(driver.name, failures), ...opened};
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error;
+      failures.push(error.message);
+    }
+  }
+  throw new RunError(`no engine can be opened: ${failures.join('; ')}`);
+}
+
+function reasonOf(name: EngineName, failures: readonly string[]): string {
+  return failures.length === 0
+    ? `auto: ${name} is the fastest engine and it is available`
+    : `auto: ${failures.join('; ')}`;
+}
+
+/** Every engine in the order of preference, and whether it is available here. Opens none. */
+export async function findEngines(): Promise<readonly EngineReport[]> {
+  return Promise.all(Object.values(DRIVERS).map(driver => driver.probe()));
+}
+
+/** The engine that `auto` takes among the found ones, and why in one line. */
+export function automaticEngine(found: readonly EngineReport[]): {
+  readonly name: EngineName | undefined;
+  readonly reason: string;
+} {
+  const failures: string[] = [];
+  for (const name of AUTO_ORDER) {
+    const report = found.find(engine => engine.name === name);
+    if (report?.available === true) return {name, reason: reasonOf(name, failures)};
+    failures.push(`engine ${name}: ${report?.detail ?? 'not looked for'}`);
+  }
+  return {name: undefined, reason: `no engine can be opened: ${failures.join('; ')}`};
+}
