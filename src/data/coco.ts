@@ -8,7 +8,7 @@ import type {Dataset, ImageRecord} from './dataset.js';
 import {GroundTruthTable, type ObjectRow} from './ground-truth-table.js';
 import {describe, isObject, JsonRecord} from './json-record.js';
 import {type JsonOutline, type JsonVisitor, streamJson} from './json-stream.js';
-import {Notices} from './notices.js';
+import {EMPTY_BOX, MAX_EMPTY_BOXES, Notices} from './notices.js';
 import type {RunLengths, Shape} from './polygon.js';
 
 export type CocoOptions = {
@@ -40,12 +40,8 @@ type CocoImage = {
 };
 type CocoCategory = {readonly id: number; readonly name: string};
 
-const EMPTY_BOX = 'box without area left out';
 const UNLISTED_IMAGE = 'annotation of an image that is not listed left out';
 const UNLISTED_CATEGORY = 'annotation of a category that is not listed left out';
-
-/** More boxes without area than this part of all are no accident. A single one always is. */
-const MAX_EMPTY_BOXES = 0.01;
 
 /** Takes the records in any order of the three lists and puts them together at the end. */
 class InstancesReader implements JsonVisitor {

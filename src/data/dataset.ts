@@ -42,4 +42,6 @@ export type Dataset = {
   readonly categoryIds: readonly number[]; // [C]
   readonly images: readonly ImageRecord[];
   readonly notices: readonly DatasetNotice[];
+  /** Whether objects to `ignore` that are no crowds are trained on: VOC's difficult objects may not be. Default: they are. */
+  readonly trainIgnored?: boolean;
 };

@@ -1,6 +1,11 @@
 /** Collects what loading left out or corrected: a count and the first example of each kind. */
 import type {DatasetNotice} from './dataset.js';
 
+export const EMPTY_BOX = 'box without area left out';
+
+/** More boxes without area than this part of all are no accident: an error. A single one is a notice at any size. */
+export const MAX_EMPTY_BOXES = 0.01;
+
 export class Notices {
   private readonly byKind = new Map<string, {count: number; readonly example: string}>();
 
