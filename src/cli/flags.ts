@@ -1,0 +1,77 @@
+/** Flags that several commands share. None has a default: what is not given must not hide the config's value. */
+import {Option} from 'commander';
+import {suggestion} from '../config/suggest.js';
+import {ENGINE_CHOICES, type EngineChoice} from '../engine/engine.js';
+import {UsageError} from '../errors.js';
+
+/** @throws UsageError naming the flag, the choices and the nearest of them. */
+export function parseChoice<T extends string>(flag: string, choices: readonly T[], text: string): T {
+  const found = choices.find(choice => choice === text);
+  if (found === undefined) {
+    const hint = suggestion(text, choices).startsWith('; did') ? suggestion(text, choices) : '';
+    throw new UsageError(`${flag} is ${text}; expected one of ${choices.join(', ')}${hint}`);
+  }
+  return found;
+}
+
+/** A whole number of at least `least`. @throws UsageError naming the flag. */
+export function parseWhole(flag: string, least: number, text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`${flag} is ${text}; expected a whole number of at least ${least}`);
+  }
+  return value;
+}
+
+/** A finite number. @throws UsageError naming the flag. */
+export function parseNumber(flag: string, text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!Number.isFinite(value)) throw new UsageError(`${flag} is ${text}; expected a number`);
+  return value;
+}
+
+/** Items of a comma-separated list, without empty ones. */
+export function parseList(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '');
+}
+
+export function engineOption(): Option {
+  return new Option('--engine <name>', `what computes: ${ENGINE_CHOICES.join(', ')}`).argParser(
+    (text): EngineChoice => parseChoice('--engine', ENGINE_CHOICES, text),
+  );
+}
+
+/** Seeds are 32-bit, as the generator's keys are. */
+export function seedOption(): Option {
+  return new Option('--seed <n>', 'seed of everything random').argParser(text => {
+    const seed = parseWhole('--seed', 0, text);
+    if (seed > 0xffffffff) throw new UsageError(`--seed is ${text}; expected at most ${0xffffffff}`);
+    return seed;
+  });
+}
+
+export function presetOption(): Option {
+  return new Option('--preset <name>', 'scale of the run: paper, small, mini, smoke');
+}
+
+export function dataOption(): Option {
+  return new Option('--data <kind:path>', 'data set: coco:DIR, voc:DIR or a YAML file');
+}
+
+/** `--set`, given any number of times, as the list of its values. */
+export function setOption(): Option {
+  return new Option(
+    '--set <key=value>',
+    'set one value of the config, such as schedule.baseLr=0.02 (repeatable)',
+  ).argParser((text, previous: readonly string[] | undefined) => [...(previous ?? []), text]);
+}
+
+export function jsonOption(): Option {
+  return new Option(
+    '--json <file>',
+    'also write the numbers as JSON to a file, or to stdout (-) instead of text',
+  );
+}
