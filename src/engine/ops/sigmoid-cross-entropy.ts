@@ -48,7 +48,7 @@ export function examples(inputs: tf.NamedTensorMap): {weight: tf.Tensor; target:
   const kept = tf.cast(tf.greaterEqual(labels, 0), 'float32');
   return {
     weight: tf.expandDims(tf.mul(inputs.weights!, kept), -1),
-    target: tf.cast(tf.oneHot(tf.sub(labels, 1), inputs.logits!.shape[2]!), 'float32'),
+    target: tf.cast(tf.oneHot(tf.sub(labels, tf.scalar(1, 'int32')), inputs.logits!.shape[2]!), 'float32'),
   };
 }
 
