@@ -1,6 +1,6 @@
 /** Flags that several commands share. None has a default: what is not given must not hide the config's value. */
 import {Option} from 'commander';
-import {suggestion} from '../config/suggest.js';
+import {nearest} from '../config/suggest.js';
 import {ENGINE_CHOICES, type EngineChoice} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
 
@@ -8,7 +8,8 @@ import {UsageError} from '../errors.js';
 export function parseChoice<T extends string>(flag: string, choices: readonly T[], text: string): T {
   const found = choices.find(choice => choice === text);
   if (found === undefined) {
-    const hint = suggestion(text, choices).startsWith('; did') ? suggestion(text, choices) : '';
+    const near = nearest(text, choices);
+    const hint = near === undefined ? '' : `; did you mean ${near}?`;
     throw new UsageError(`${flag} is ${text}; expected one of ${choices.join(', ')}${hint}`);
   }
   return found;

@@ -13,7 +13,7 @@ export type ExplicitValue = {readonly flag: string; readonly key: string; readon
 
 export type LoadOptions = {
   /** Scales the run: a file of configs/presets over the config; `paper` leaves the config as it is. */
-  readonly preset?: string;
+  readonly preset?: string | undefined;
   /** `--set` values, `a.b=c`, in order. */
   readonly overrides: readonly string[];
   /** Values of other flags; they replace what files and `overrides` say, whole. */
@@ -116,7 +116,23 @@ function* origins(value: unknown, tree: Tree | undefined, path: string): Generat
  * @throws UsageError for a file that is missing or not YAML, an unknown key or a value out of place.
  */
 export async function loadRunConfig(source: string, options: LoadOptions): Promise<LoadedRunConfig> {
-  let tree: Tree = await readWithParents(await findConfig(source));
+  return resolveRunConfig(await readWithParents(await findConfig(source)), options);
+}
+
+/**
+ * A config that is at hand as plain values (a checkpoint's), with overrides and flags applied and checked as above.
+ * @param origin what provenance and errors call the values that nothing overrides.
+ */
+export function reviseRunConfig(
+  config: unknown,
+  origin: string,
+  options: LoadOptions,
+): Promise<LoadedRunConfig> {
+  return resolveRunConfig(treeOf(config, origin), options);
+}
+
+async function resolveRunConfig(base: Tree, options: LoadOptions): Promise<LoadedRunConfig> {
+  let tree = base;
   if (options.preset !== undefined) tree = merge(tree, await readPreset(options.preset));
   for (const override of options.overrides) {
     const {path: key, value} = parseOverride(override);

@@ -42,13 +42,25 @@ type Facts = Readonly<Partial<Record<MachineKey, Fact>>>;
 const VARIABLES = {SF_CACHE: 'cache', SF_ENGINE: 'engine', SF_RESULTS: 'resultsDir'} as const;
 const PATHS: readonly MachineKey[] = ['dataRoot', 'cache', 'resultsDir'];
 
-const readYaml = (path: string, text: string): unknown => plain(parseYaml(text, path, true));
+/** cosmiconfig would merge in the files that `$import` names; settings are one file. */
+function withoutImport(path: string, value: unknown): unknown {
+  const part = typeof value === 'object' && value !== null && 'sf' in value ? value.sf : value;
+  if (typeof part === 'object' && part !== null && '$import' in part) {
+    throw new UsageError(`${path}: $import has no place in machine settings`);
+  }
+  return value;
+}
+
+function readYaml(path: string, text: string): unknown {
+  return withoutImport(path, plain(parseYaml(text, path, true)));
+}
 
 function readJson(path: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    return withoutImport(path, JSON.parse(text));
   } catch (error) {
-    throw new UsageError(`${path} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new UsageError(`${path} is not JSON: ${error.message}`);
   }
 }
 

@@ -3,7 +3,18 @@
  * and what aliases may expand to. Every value knows its line.
  */
 import {readFile, stat} from 'node:fs/promises';
-import {type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument} from 'yaml';
+import {
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  Parser,
+  parseDocument,
+} from 'yaml';
 import {RunError, UsageError} from '../errors.js';
 import {errorCode} from '../files/write-atomic.js';
 import type {Scalar, Tree} from './tree.js';
@@ -41,7 +52,10 @@ function walk(node: unknown, state: Walk, at: string, depth: number): Tree {
   if (isAlias(node)) {
     if (++state.aliases > MAX_ALIASES)
       throw new UsageError(`${state.origin(node)}: more than ${MAX_ALIASES} aliases`);
-    return walk(node.resolve(state.document), state, state.origin(node), depth + 1);
+    const target = node.resolve(state.document);
+    if (target === undefined)
+      throw new UsageError(`${state.origin(node)}: no anchor named ${node.source} before this`);
+    return walk(target, state, state.origin(node), depth + 1);
   }
   if (isScalar(node)) {
     const origin = state.origin(node);
@@ -65,14 +79,24 @@ function walk(node: unknown, state: Walk, at: string, depth: number): Tree {
   throw new UsageError(`${at}: cannot be read as data`);
 }
 
-function parse(text: string, lineCounter: LineCounter, where: string): Document {
-  try {
-    return parseDocument(text, {lineCounter, prettyErrors: false, schema: 'core'});
-  } catch (error) {
-    // The parser is recursive: text that nests too deep ends its stack.
-    if (error instanceof RangeError) throw new UsageError(`${where}: nested deeper than ${MAX_DEPTH} levels`);
-    throw error;
+/**
+ * How deep the text nests, from the concrete syntax tree, which the yaml package builds without recursion. Composing
+ * values is recursive, and a stack that runs out there can end the process.
+ */
+function nesting(text: string): number {
+  let deepest = 0;
+  const open: {readonly token: CST.Token | null | undefined; readonly depth: number}[] = [];
+  for (const token of new Parser().parse(text)) open.push({token, depth: 0});
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const {token, depth} = next;
+    if (token?.type === 'document') open.push({token: token.value, depth});
+    if (token === null || token === undefined || !('items' in token)) continue;
+    deepest = Math.max(deepest, depth + 1);
+    for (const {key, value} of token.items) {
+      open.push({token: key, depth: depth + 1}, {token: value, depth: depth + 1});
+    }
   }
+  return deepest;
 }
 
 /**
@@ -83,10 +107,11 @@ function parse(text: string, lineCounter: LineCounter, where: string): Document 
  */
 export function parseYaml(text: string, where: string, lines: boolean): Tree {
   if (text.length > MAX_BYTES) throw new UsageError(`${where}: larger than 1 MiB, which no config is`);
+  if (nesting(text) > MAX_DEPTH) throw new UsageError(`${where}: nested deeper than ${MAX_DEPTH} levels`);
   const counter = new LineCounter();
   const origin = (offset: number | undefined) =>
     lines && offset !== undefined ? `${where}:${counter.linePos(offset).line}` : where;
-  const document = parse(text, counter, where);
+  const document = parseDocument(text, {lineCounter: counter, prettyErrors: false, schema: 'core'});
   // A warning is an unknown tag: data that means something else to another reader.
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem !== undefined) {

@@ -1,0 +1,47 @@
+import test from 'ava';
+import {loadRunConfig} from '../../src/config/load.js';
+import {listShippedConfigs, presetNames} from '../../src/config/shipped.js';
+
+const shipped = await listShippedConfigs();
+const load = async (name: string) => (await loadRunConfig(name, {overrides: []})).config;
+
+for (const {name, title} of shipped) {
+  test(`configs/${name}.yaml is valid and says what it is`, async t => {
+    const config = await load(name);
+    t.regex(title, /^\S.{20,}\.$/);
+    t.true(config.schedule.steps.every(step => step < config.schedule.iterations));
+    t.true(config.schedule.warmup.iterations < config.schedule.iterations);
+  });
+}
+
+test('every preset scales the paper config into a valid one', async t => {
+  for (const preset of await presetNames()) {
+    const {config} = await loadRunConfig('retinanet_R_50_FPN_1x', {overrides: [], preset});
+    t.true(
+      config.schedule.steps.every(step => step < config.schedule.iterations),
+      preset,
+    );
+  }
+});
+
+test('the baseline is the published one: schedule, matcher, focal loss, threshold', async t => {
+  const {model, schedule, input} = await load('retinanet_R_50_FPN_1x');
+  t.deepEqual([schedule.iterations, schedule.imagesPerBatch, schedule.baseLr], [90000, 16, 0.01]);
+  t.deepEqual(schedule.steps, [60000, 80000]);
+  t.is(schedule.warmup.factor, 1 / 3);
+  t.deepEqual([model.matcher.foreground, model.matcher.background], [0.5, 0.4]);
+  t.deepEqual(model.stages.dense.classificationLoss, {kind: 'focal', alpha: 0.25, gamma: 2});
+  t.deepEqual(input.resize, {shortSide: 800, maxLongSide: 1333});
+});
+
+test('each Sampling-Free config differs from its baseline in the stage alone', async t => {
+  const names = shipped.map(({name}) => name);
+  const pairs = names.filter(name => name.endsWith('_sampling-free'));
+  t.true(pairs.length >= 5);
+  for (const name of pairs) {
+    const baseline = await load(name.replace('_sampling-free', ''));
+    const own = await load(name);
+    t.notDeepEqual(own.model.stages, baseline.model.stages, name);
+    t.deepEqual({...own, model: {...own.model, stages: baseline.model.stages}}, baseline, name);
+  }
+});
