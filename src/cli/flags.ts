@@ -1,6 +1,6 @@
 /** Flags that several commands share. None has a default: what is not given must not hide the config's value. */
 import {Option} from 'commander';
-import {nearest} from '../config/suggest.js';
+import {didYouMean} from '../config/suggest.js';
 import {ENGINE_CHOICES, type EngineChoice} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
 
@@ -8,9 +8,9 @@ import {UsageError} from '../errors.js';
 export function parseChoice<T extends string>(flag: string, choices: readonly T[], text: string): T {
   const found = choices.find(choice => choice === text);
   if (found === undefined) {
-    const near = nearest(text, choices);
-    const hint = near === undefined ? '' : `; did you mean ${near}?`;
-    throw new UsageError(`${flag} is ${text}; expected one of ${choices.join(', ')}${hint}`);
+    throw new UsageError(
+      `${flag} is ${text}; expected one of ${choices.join(', ')}${didYouMean(text, choices)}`,
+    );
   }
   return found;
 }
@@ -59,7 +59,10 @@ export function presetOption(): Option {
 }
 
 export function dataOption(): Option {
-  return new Option('--data <kind:path>', 'data set: coco:DIR, voc:DIR or a YAML file');
+  return new Option(
+    '--data <kind:path>',
+    'data: coco:DIR, voc:DIR, shapes, or a YAML file with train and val',
+  );
 }
 
 /** `--set`, given any number of times, as the list of its values. */

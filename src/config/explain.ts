@@ -1,7 +1,7 @@
 /** What is wrong with a config, in one line: which key, from which file or flag, what was expected, the nearest name. */
 import type {z} from 'zod';
 import {UsageError} from '../errors.js';
-import {nearest, suggestion} from './suggest.js';
+import {didYouMean, nearest, suggestion} from './suggest.js';
 import {originAt, type Tree} from './tree.js';
 
 type Issue = z.core.$ZodIssue;
@@ -153,8 +153,7 @@ export function explain(issues: readonly Issue[], schema: Schema, value: unknown
   const origin = originAt(tree, first.path);
   if (found === undefined)
     return new UsageError(`missing key ${key} in ${origin}: expected ${expectation(first)}${others}`);
-  const near = typeof found === 'string' ? nearest(found, choicesOf(first)) : undefined;
-  const hint = near === undefined ? '' : `; did you mean ${near}?`;
+  const hint = typeof found === 'string' ? didYouMean(found, choicesOf(first)) : '';
   const subject = key === '' ? 'the config' : key;
   return new UsageError(
     `${subject} is ${show(found)} in ${origin}; expected ${expectation(first)}${hint}${others}`,

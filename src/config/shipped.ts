@@ -3,7 +3,7 @@ import {readdir, readFile, stat} from 'node:fs/promises';
 import {join, sep} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {UsageError} from '../errors.js';
-import {nearest, suggestion} from './suggest.js';
+import {didYouMean, suggestion} from './suggest.js';
 
 /** The package's root, from dist/src/config. */
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -69,9 +69,8 @@ export async function findConfig(source: string): Promise<ConfigFile> {
   const name = source.replace(/^configs\//, '').replace(/\.yaml$/, '');
   const names = (await shippedNames()).filter(name => !isPreset(name));
   if (names.includes(name)) return shipped(name);
-  const near = nearest(name, names);
-  const hint = near === undefined ? '`sf config` lists the shipped ones' : `did you mean ${near}?`;
-  throw new UsageError(`there is no config ${source}, neither as a file nor among the shipped ones; ${hint}`);
+  const hint = didYouMean(name, names) || '; `sf config` lists the shipped ones';
+  throw new UsageError(`there is no config ${source}, neither as a file nor among the shipped ones${hint}`);
 }
 
 /**

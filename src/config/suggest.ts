@@ -42,9 +42,14 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** The end of an error message: `; did you mean all?`, or else what is valid. */
-export function suggestion(name: string, candidates: readonly string[]): string {
+/** The end of an error message that has named what is valid: `; did you mean all?`, or nothing when none is near. */
+export function didYouMean(name: string, candidates: Iterable<string>): string {
   const near = nearest(name, candidates);
-  if (near !== undefined) return `; did you mean ${near}?`;
-  return candidates.length === 0 ? '' : `; valid: ${candidates.join(', ')}`;
+  return near === undefined ? '' : `; did you mean ${near}?`;
+}
+
+/** The end of an error message that has not: the nearest name, or else all valid ones. */
+export function suggestion(name: string, candidates: readonly string[]): string {
+  const near = didYouMean(name, candidates);
+  return near !== '' || candidates.length === 0 ? near : `; valid: ${candidates.join(', ')}`;
 }
