@@ -5,6 +5,7 @@ import {correctClipByValue} from './clip-by-value.js';
 import {correctIdentity} from './identity.js';
 import {overrideKernel} from './override.js';
 import {correctSlice} from './slice.js';
+import {correctTransposedConvolution} from './transposed-convolution.js';
 import {correctUnitPool} from './unit-pool.js';
 
 /** Replaces the kernels; call it once, before or after the backend is opened, and after registerWasmKernels. */
@@ -16,4 +17,5 @@ export function registerWasmCorrections(): void {
   overrideKernel('MaxPool', correctUnitPool(Number.NEGATIVE_INFINITY));
   overrideKernel('AvgPool', correctUnitPool(Number.NaN));
   overrideKernel('BatchMatMul', correctBatchMatMul);
+  overrideKernel('Conv2DBackpropInput', correctTransposedConvolution);
 }
