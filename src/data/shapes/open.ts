@@ -62,7 +62,8 @@ async function generate(config: ShapesConfig, folder: string, {onProgress}: Shap
     await writeFileAtomic(join(temporary, ANNOTATIONS), JSON.stringify(cocoInstances(config, scenes)));
     await rename(temporary, folder);
   } catch (error) {
-    await rm(temporary, {recursive: true, force: true});
+    // What went wrong first is what counts; leftovers go a day later at the latest.
+    await rm(temporary, {recursive: true, force: true}).catch(() => undefined);
     if (!['EEXIST', 'ENOTEMPTY', 'EPERM'].includes(errorCode(error) ?? '')) throw writeError(folder, error);
     // Another process may have put the same folder there first. One that is not complete was damaged later.
     if (await exists(join(folder, ANNOTATIONS))) return;

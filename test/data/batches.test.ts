@@ -1,0 +1,207 @@
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import test from 'ava';
+import sharp from 'sharp';
+import type {InputConfig} from '../../src/config/run.js';
+import {
+  evaluationBatches,
+  imageFileBatch,
+  type TrainingBatch,
+  trainingBatches,
+} from '../../src/data/batches.js';
+import type {Dataset, ImageRecord} from '../../src/data/dataset.js';
+import {PixelCache} from '../../src/data/pixel-cache.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'sf-batches-'));
+
+const input: InputConfig = {
+  resize: null,
+  channelOrder: 'rgb',
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+  flip: 0.5,
+  sizeDivisor: 16,
+  aspectGrouping: true,
+};
+
+type Box = readonly [number, number, number, number];
+
+/** A PNG whose red is its id and whose left half has green 200; one box of class 1 in the left half unless told otherwise. */
+async function makeImage(id: number, width: number, height: number, boxes: readonly Box[] = [[2, 3, 10, 9]]) {
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < width * height; i++) data.set([id, i % width < width / 2 ? 200 : 0, 0], i * 3);
+  const path = join(folder, `${id}.png`);
+  await sharp(data, {raw: {width, height, channels: 3}})
+    .png()
+    .toFile(path);
+  const record: ImageRecord = {
+    id,
+    fileName: `${id}.png`,
+    path,
+    width,
+    height,
+    groundTruth: {
+      boxes: Float64Array.from(boxes.flat()),
+      classes: Int32Array.from(boxes, () => 1),
+      ignore: new Uint8Array(boxes.length),
+      crowd: new Uint8Array(boxes.length),
+      areas: new Float64Array(boxes.length),
+      ids: new Float64Array(boxes.length),
+    },
+  };
+  return record;
+}
+
+const images = await Promise.all([
+  ...Array.from({length: 7}, (_, i) => makeImage(i + 1, 40, 24)),
+  ...Array.from({length: 4}, (_, i) => makeImage(i + 8, 24, 40)),
+  makeImage(12, 40, 24, []),
+]);
+test.after.always(() => rm(folder, {recursive: true}));
+
+const dataset: Dataset = {name: 'test', classNames: ['thing'], categoryIds: [1], images, notices: []};
+const config = {input, imagesPerBatch: 3, seed: 5};
+
+type Summary = Pick<TrainingBatch, 'iteration' | 'epoch' | 'infos' | 'targets'> & {
+  readonly values: Float32Array;
+};
+
+/** Batches as plain data; their tensors are disposed. */
+async function take(
+  count: number,
+  options: Partial<Parameters<typeof trainingBatches>[1]> = {},
+): Promise<Summary[]> {
+  const taken: Summary[] = [];
+  for await (const {images: tensor, ...batch} of trainingBatches(dataset, {...config, ...options})) {
+    taken.push({...batch, values: tensor.dataSync<'float32'>()});
+    tensor.dispose();
+    if (taken.length === count) break;
+  }
+  return taken;
+}
+
+test.serial('a resumed run gets the very same batches, pixels, flips and boxes included', async t => {
+  const before = tf.memory().numTensors;
+  const whole = await take(12);
+  t.deepEqual(await take(7, {startIteration: 5}), whole.slice(5));
+  t.deepEqual(await take(12, {cacheBytes: 0, prefetch: 0}), whole);
+  t.deepEqual(
+    whole.map(({iteration}) => iteration),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+  );
+  // 12 batches of 3 of 11 images: the last one belongs to the third or fourth epoch.
+  t.true(whole[0]!.epoch === 0 && whole[11]!.epoch >= 2);
+  t.is(tf.memory().numTensors, before);
+});
+
+test.serial('images without objects are left out, wide and tall ones kept apart', async t => {
+  for (const {infos} of await take(20)) {
+    t.is(new Set(infos.map(({width}) => width)).size, 1);
+    t.false(infos.some(({imageId}) => imageId === 12));
+  }
+});
+
+test.serial('pixels and boxes are flipped together', async t => {
+  const flips = new Set<boolean>();
+  for (const {infos, targets, values} of await take(20)) {
+    const {width} = infos[0]!;
+    const [paddedWidth, paddedHeight] = width === 40 ? [48, 32] : [32, 48];
+    infos.forEach(({imageId, height}, i) => {
+      const at = (x: number, y: number, c: number) =>
+        values[((i * paddedHeight + y) * paddedWidth + x) * 3 + c];
+      t.is(at(0, 0, 0), imageId);
+      t.is(at(width, 0, 0), 0);
+      t.is(at(0, height, 0), 0);
+      const flipped = at(0, 0, 1) === 0;
+      flips.add(flipped);
+      // The box [2, 3, 10, 9] lies in the green half: mirrored, x runs from width - 10 to width - 2.
+      t.deepEqual([...targets[i]!.boxes], flipped ? [width - 10, 3, width - 2, 9] : [2, 3, 10, 9]);
+      t.is(at(targets[i]!.boxes[0]!, 3, 1), 200);
+    });
+  }
+  t.is(flips.size, 2);
+});
+
+test.serial('boxes and infos follow the resizing', async t => {
+  // 40x24 to short side 12: 20x12, halves.
+  const [batch] = await take(1, {input: {...input, flip: 0, resize: {shortSide: 12, maxLongSide: 1000}}});
+  const info = batch!.infos[0]!;
+  t.is(Math.min(info.width, info.height), 12);
+  t.is(info.scaleX, 0.5);
+  t.is(info.scaleY, 0.5);
+  t.deepEqual([...batch!.targets[0]!.boxes], [1, 1.5, 5, 4.5]);
+});
+
+test.serial('evaluation sees every image once, unflipped, padded with zeros', async t => {
+  const before = tf.memory().numTensors;
+  const seen: number[] = [];
+  for await (const {images: tensor, infos} of evaluationBatches(dataset, {input, imagesPerBatch: 5})) {
+    const values = tensor.dataSync();
+    const [, height, width] = tensor.shape;
+    infos.forEach(({imageId}, i) => {
+      t.is(values[i * height * width * 3], imageId);
+      t.is(values[i * height * width * 3 + 1], 200);
+    });
+    seen.push(...infos.map(({imageId}) => imageId));
+    tensor.dispose();
+  }
+  t.deepEqual(
+    [...seen].sort((a, b) => a - b),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+  );
+  t.deepEqual(seen.slice(0, 4), [8, 9, 10, 11]);
+  t.is(tf.memory().numTensors, before);
+});
+
+test.serial('a broken image stops the run at its batch and is named', async t => {
+  const path = join(folder, 'broken.png');
+  await writeFile(path, 'not an image');
+  const broken = {...dataset, images: [...images.slice(0, 3), {...images[3]!, path}]};
+  const error = await t.throwsAsync(
+    async () => {
+      for await (const batch of trainingBatches(broken, {...config, imagesPerBatch: 2}))
+        batch.images.dispose();
+    },
+    {name: 'RunError'},
+  );
+  t.is(
+    error?.message,
+    `${path} is not a JPEG, PNG, WebP, GIF, TIFF or AVIF image; convert it to one of these`,
+  );
+});
+
+test.serial('a data set without objects cannot be trained on', async t => {
+  const empty = {...dataset, images: images.slice(11)};
+  await t.throwsAsync(trainingBatches(empty, config).next(), {
+    name: 'RunError',
+    message: 'data set test has no image with an object to train on; check its annotations',
+  });
+});
+
+test.serial('the cache decodes an image once while it fits, and keeps to its budget', async t => {
+  const size = {width: 40, height: 24};
+  const bytes = 40 * 24 * 3;
+  const cache = new PixelCache(2 * bytes + 1);
+  const first = await cache.load(images[0]!, size);
+  t.is(await cache.load(images[0]!, size), first);
+  await cache.load(images[1]!, size);
+  const third = await cache.load(images[2]!, size);
+  t.is(cache.size, 2);
+  const again = await cache.load(images[2]!, size);
+  t.not(again, third);
+  t.deepEqual(again, third);
+});
+
+test.serial('a single file becomes a batch of one', async t => {
+  const {images: tensor, infos} = await imageFileBatch(images[0]!.path, {
+    ...input,
+    resize: {shortSide: 48, maxLongSide: 100},
+  });
+  t.deepEqual(tensor.shape, [1, 48, 80, 3]);
+  t.deepEqual(infos, [
+    {imageId: 0, width: 80, height: 48, originalWidth: 40, originalHeight: 24, scaleX: 2, scaleY: 2},
+  ]);
+  tensor.dispose();
+});
