@@ -17,9 +17,19 @@ export type Subcommand = {
 /** In the order of `sf --help`. A new subcommand is its file and its line here. */
 export const SUBCOMMANDS: readonly Subcommand[] = [
   {
+    name: 'data',
+    summary: 'statistics and checks of a data set',
+    load: async () => (await import('./data.js')).dataCommand(),
+  },
+  {
     name: 'config',
     summary: 'show a config as a run would see it, or list the shipped ones',
     load: async () => (await import('./config.js')).configCommand(),
+  },
+  {
+    name: 'env',
+    summary: 'what computes here, and why',
+    load: async () => (await import('./env.js')).envCommand(),
   },
 ];
 

@@ -1,5 +1,5 @@
 // The built command as a person runs it: output, error line and exit code.
-import {execFile, spawn} from 'node:child_process';
+import {type ExecFileOptions, execFile, spawn} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
 import {SUBCOMMANDS} from '../../src/cli/program.js';
@@ -9,8 +9,12 @@ const binary = fileURLToPath(new URL('../../bin/sf.js', import.meta.url));
 type Outcome = {readonly code: number; readonly stdout: string; readonly stderr: string};
 
 function sf(...args: readonly string[]): Promise<Outcome> {
+  return sfIn({}, ...args);
+}
+
+function sfIn(options: ExecFileOptions, ...args: readonly string[]): Promise<Outcome> {
   return new Promise(done => {
-    execFile(process.execPath, [binary, ...args], (error, stdout, stderr) => {
+    execFile(process.execPath, [binary, ...args], {...options, encoding: 'utf8'}, (error, stdout, stderr) => {
       done({code: error === null ? 0 : Number(error.code), stdout, stderr});
     });
   });
@@ -33,6 +37,11 @@ test(refuses, ['confg'], "sf: unknown command 'confg'; did you mean config?");
 test(refuses, ['frobnicate'], "sf: unknown command 'frobnicate'; see sf --help");
 test(refuses, ['--verbos'], /^sf: unknown option '--verbos'; /);
 test(refuses, ['config', '--jsn', 'x'], "sf: unknown option '--jsn'; did you mean --json?");
+test(
+  refuses,
+  ['train', 'mini/retinanet', '--engine', 'wsam'],
+  /^sf: --engine is wsam; expected one of .*; did you mean wasm\?\n$/,
+);
 test(refuses, ['config', 'a', 'b'], /^sf: too many arguments for 'config'.*; see sf config --help\n$/);
 test(refuses, ['config', 'x', '--set'], /^sf: option '--set <key=value>' argument missing; /);
 test(refuses, ['config', 'nowhere.yaml'], /^sf: there is no config nowhere\.yaml, neither as a file nor /);
@@ -112,6 +121,36 @@ test('sf config shows every value with where it came from, or the same as JSON',
 test('sf config lists the shipped configs', async t => {
   const {stdout} = await sf('config');
   t.regex(stdout, /^mini\/retinanet {2,}\S/m);
+});
+
+test('sf env says what computes here and why, as text and as JSON', async t => {
+  const [text, json] = await Promise.all([sf('env'), sf('env', '--json', '-')]);
+  t.deepEqual([text.code, text.stderr], [0, '']);
+  t.regex(text.stdout, /^Node {2,}\d+\.\d+\.\d+, /m);
+  t.regex(text.stdout, /^ {2}wasm {2,}yes {2}\S/m);
+  t.regex(text.stdout, /^ {2}--engine auto takes (tensorflow|wasm): \S/m);
+  t.regex(text.stdout, /^ {2}resultsDir {2,}\/.* {2}\(default\)$/m);
+  const {versions, auto, engines, settings} = JSON.parse(json.stdout);
+  t.is(versions.tfjs, '4.22.0');
+  t.true(
+    engines.some(
+      (engine: {name: string; available: boolean}) => engine.name === auto.name && engine.available,
+    ),
+  );
+  t.is(settings.engine.origin, 'default');
+});
+
+test('an engine that does not exist, in the environment, is named with its variable', async t => {
+  const env = {...process.env, SF_ENGINE: 'wsam'};
+  const {code, stderr} = await sfIn({env}, 'env');
+  t.is(code, 2);
+  t.regex(stderr, /^sf: engine is "wsam" in SF_ENGINE; expected one of .*; did you mean wasm\?\n$/);
+});
+
+test('a file in the way of --json is one line and exit code 1', async t => {
+  const {code, stderr} = await sf('config', '--json', fileURLToPath(new URL('.', import.meta.url)));
+  t.is(code, 1);
+  t.regex(stderr, /^sf: cannot write .*: a file or folder of that name is in the way\n$/);
 });
 
 test('the stack of an error is printed with --debug only', async t => {
