@@ -22,6 +22,7 @@ export type EvaluationConfig = {
   readonly prefetch?: number;
 };
 
+/** `trainIgnored` is the data set's own where it is not given. */
 export type TrainingConfig = EvaluationConfig &
   TargetOptions & {
     readonly seed: number;
@@ -49,7 +50,8 @@ export async function* trainingBatches(
   config: TrainingConfig,
 ): AsyncGenerator<TrainingBatch, void, void> {
   const {input, seed, startIteration = 0, prefetch = PREFETCH, cacheBytes = CACHE_BYTES} = config;
-  const images = trainableImages(dataset.images, config);
+  const options = {trainIgnored: config.trainIgnored ?? dataset.trainIgnored ?? true};
+  const images = trainableImages(dataset.images, options);
   if (images.length === 0) {
     throw new RunError(
       `data set ${dataset.name} has no image with an object to train on; check its annotations`,
@@ -73,7 +75,7 @@ export async function* trainingBatches(
     yield {
       images: imagesToTensor(views, input),
       infos: views.map(view => imageInfo(view.record, view)),
-      targets: views.map(view => imageTargets(view.record, view, config)),
+      targets: views.map(view => imageTargets(view.record, view, options)),
       iteration: iteration++,
       epoch: views.at(-1)!.epoch,
     };

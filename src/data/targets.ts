@@ -1,13 +1,10 @@
 /** Objects of an image as training sees them: which ones count, and where they lie after resizing and flipping. */
 import type {Targets} from './batch.js';
-import type {ImageRecord} from './dataset.js';
+import type {Dataset, ImageRecord} from './dataset.js';
 import type {Size} from './resize.js';
 
-/** Which annotated objects are trained on, besides crowds, which never are. */
-export type TargetOptions = {
-  /** Objects that evaluation ignores (VOC's difficult ones) are trained on; default true. */
-  readonly trainIgnored?: boolean;
-};
+/** Which annotated objects are trained on, besides crowds, which never are. A data set answers it for its own. */
+export type TargetOptions = Pick<Dataset, 'trainIgnored'>;
 
 /** How an image enters a batch: its size after resizing, and whether it is mirrored left to right. */
 export type View = Size & {readonly flip: boolean};

@@ -172,6 +172,20 @@ test.serial('a broken image stops the run at its batch and is named', async t =>
   );
 });
 
+test.serial("a data set's own word decides whether its ignored objects are trained on", async t => {
+  const image = images[0]!;
+  const difficult = {...image, groundTruth: {...image.groundTruth, ignore: Uint8Array.of(1)}};
+  const counts = async (trainIgnored: boolean) => {
+    const batches = trainingBatches({...dataset, images: [difficult, images[1]!], trainIgnored}, config);
+    const {value} = await batches.next();
+    await batches.return();
+    value?.images.dispose();
+    return new Set(value?.infos.map(({imageId}) => imageId)).size;
+  };
+  t.is(await counts(true), 2);
+  t.is(await counts(false), 1);
+});
+
 test.serial('a data set without objects cannot be trained on', async t => {
   const empty = {...dataset, images: images.slice(11)};
   await t.throwsAsync(trainingBatches(empty, config).next(), {
