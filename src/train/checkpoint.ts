@@ -87,6 +87,7 @@ export async function loadLatest(
  */
 export async function loadParameters(path: string, parameters: Parameters): Promise<CheckpointState> {
   const checkpoint = await readCheckpoint(path);
+  requireSameModel(checkpoint, parameters);
   assignParameters(checkpoint, parameters);
   return checkpoint.state;
 }
@@ -96,6 +97,7 @@ export async function loadParameters(path: string, parameters: Parameters): Prom
  * @throws UsageError when it was made with another model
  */
 export function restoreCheckpoint(checkpoint: Checkpoint, parameters: Parameters, optimizer: Sgd): void {
+  requireSameModel(checkpoint, parameters);
   const velocities = new Map<string, Float32Array>();
   for (const {name, variable} of parameters.trainable) {
     const {shape, values} = checkpoint.velocities.get(name) ?? {shape: [], values: undefined};
@@ -120,8 +122,8 @@ export function requireSameConfig({path, state}: Checkpoint, config: RunConfig):
   );
 }
 
-/** All or nothing: every name and shape is checked before the first value changes. */
-function assignParameters(checkpoint: Checkpoint, parameters: Parameters): void {
+/** Checks every name and shape before the first value changes. */
+function requireSameModel(checkpoint: Checkpoint, parameters: Parameters): void {
   const mismatches: string[] = [];
   const wanted = new Set<string>();
   for (const {name, variable} of parameters.all) {
@@ -141,6 +143,9 @@ function assignParameters(checkpoint: Checkpoint, parameters: Parameters): void 
       `${checkpoint.path} does not fit this model: ${some(mismatches)}; use the config it was made with`,
     );
   }
+}
+
+function assignParameters(checkpoint: Checkpoint, parameters: Parameters): void {
   for (const {name, variable} of parameters.all) {
     const {values} = checkpoint.parameters.get(name) as StoredTensor;
     const tensor = tf.tensor(hostValues(name, values), variable.shape, variable.dtype);

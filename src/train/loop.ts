@@ -45,8 +45,11 @@ export type TrainOptions = {
   readonly description: RunDescription & {readonly engine: string};
   /** What evaluation needs to know of the training set; kept in every checkpoint. */
   readonly trainingSet: Pick<CheckpointState, 'classNames' | 'categoryIds' | 'imbalance'>;
-  /** Continues this run (`loadLatest`); absent: a new run in an empty folder. */
-  readonly resume?: Checkpoint | undefined;
+  /**
+   * Continues this run (`loadLatest`); `from-start`: a run that was killed before its first checkpoint; absent: a new
+   * run, which finds no other one in its folder.
+   */
+  readonly resume?: Checkpoint | 'from-start' | undefined;
   /** Resumes although the config has changed. */
   readonly force?: boolean;
   /**
@@ -75,14 +78,16 @@ export type TrainResult = {
  * @throws RunError when the data end or the disk is full: status `failed`; earlier checkpoints are intact
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const {config, detector, resume, runDir, description} = options;
+  const {config, detector, runDir, description} = options;
+  const resume = options.resume === 'from-start' ? undefined : options.resume;
   if (resume !== undefined && options.force !== true) requireSameConfig(resume, config);
   const optimizer = new Sgd(detector.parameters, config.schedule);
   try {
     if (resume !== undefined) restoreCheckpoint(resume, detector.parameters, optimizer);
-    const log = await RunLog.open(runDir, description, resume?.state.iteration);
+    const done = options.resume === undefined ? undefined : (resume?.state.iteration ?? 0);
+    const log = await RunLog.open(runDir, description, done);
     try {
-      return await runLoop(options, optimizer, log);
+      return await runLoop(options, resume?.state, optimizer, log);
     } finally {
       log.close();
     }
@@ -91,19 +96,24 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
-async function runLoop(options: TrainOptions, optimizer: Sgd, log: RunLog): Promise<TrainResult> {
-  const {config, detector, runDir, resume} = options;
+async function runLoop(
+  options: TrainOptions,
+  reached: CheckpointState | undefined,
+  optimizer: Sgd,
+  log: RunLog,
+): Promise<TrainResult> {
+  const {config, detector, runDir} = options;
   const {seed, schedule} = config;
   const evaluations = await readEvaluations(runDir);
-  const startedAt = resume?.state.startedAt ?? new Date().toISOString();
+  const startedAt = reached?.startedAt ?? new Date().toISOString();
   const provenance = {
     ...{startedAt, seed, configHash: configHash(config)},
     plannedIterations: schedule.iterations,
     commit: await codeVersion(),
     engine: options.description.engine,
   };
-  let iteration = resume?.state.iteration ?? 0;
-  let trainingSeconds = resume?.state.trainingSeconds ?? 0;
+  let iteration = reached?.iteration ?? 0;
+  let trainingSeconds = reached?.trainingSeconds ?? 0;
   let lastEvaluated = evaluations.at(-1)?.iteration ?? 0;
   let best = evaluations.reduce<Evaluation | undefined>(better, undefined);
 

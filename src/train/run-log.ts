@@ -110,6 +110,11 @@ export async function readResult(runDir: string): Promise<RunResult | undefined>
   }
 }
 
+/** Says how the run in this folder stands. @throws RunError when the folder is not writable. */
+export async function writeResult(runDir: string, result: RunResult): Promise<void> {
+  await writeFileAtomic(join(runDir, RESULT), `${toLoggedJson(result, 2)}\n`);
+}
+
 export class RunLog {
   private constructor(
     private readonly runDir: string,
@@ -119,26 +124,21 @@ export class RunLog {
   ) {}
 
   /**
-   * Starts a run's folder, or continues it after `resumedAt` iterations: later records belong to steps that are made
-   * again, and are dropped.
-   * @throws UsageError when a new run (`resumedAt` undefined) would overwrite another one
+   * Starts a run's folder, or continues it after `done` iterations: later records belong to steps that are made again,
+   * and are dropped.
+   * @throws UsageError when a new run (`done` undefined) would overwrite another one
    * @throws RunError when the folder is not writable
    */
-  static async open(
-    runDir: string,
-    description: RunDescription,
-    resumedAt: number | undefined,
-  ): Promise<RunLog> {
-    if (resumedAt === undefined && (await readResult(runDir)) !== undefined) {
+  static async open(runDir: string, description: RunDescription, done: number | undefined): Promise<RunLog> {
+    await mkdir(runDir, {recursive: true}).catch((error: unknown) => {
+      throw writeError(runDir, error);
+    });
+    if (done === undefined && (await readResult(runDir)) !== undefined) {
       throw new UsageError(
         `${runDir} holds a run already; continue it with --resume or choose another --out folder`,
       );
     }
-    const done = resumedAt ?? 0;
-    const isDone = (record: {readonly iteration: number}): boolean => record.iteration <= done;
-    await mkdir(runDir, {recursive: true}).catch((error: unknown) => {
-      throw writeError(runDir, error);
-    });
+    const isDone = (record: {readonly iteration: number}): boolean => record.iteration <= (done ?? 0);
     await writeFileAtomic(join(runDir, 'config.yaml'), description.configYaml);
     await writeFileAtomic(join(runDir, 'environment.json'), `${toLoggedJson(description.environment, 2)}\n`);
     await filterJsonLines(join(runDir, METRICS), metricsSchema, isDone);
@@ -147,7 +147,7 @@ export class RunLog {
       runDir,
       new JsonLines(join(runDir, METRICS)),
       new JsonLines(join(runDir, EVALUATIONS)),
-      new TensorBoardWriter(runDir, done + 1),
+      new TensorBoardWriter(runDir, (done ?? 0) + 1),
     );
   }
 
@@ -162,7 +162,7 @@ export class RunLog {
   }
 
   async result(result: RunResult): Promise<void> {
-    await writeFileAtomic(join(this.runDir, RESULT), `${toLoggedJson(result, 2)}\n`);
+    await writeResult(this.runDir, result);
   }
 
   /** Waits until all iterations are on the disk: before a checkpoint that counts on them. */

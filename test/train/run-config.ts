@@ -1,0 +1,59 @@
+/** A small valid run; the training tests change its schedule. */
+import type {RunConfig, ScheduleConfig} from '../../src/config/run.js';
+
+const data = {kind: 'shapes', split: 'train', images: 8, size: 64, classes: 2, seed: 0} as const;
+
+export function runConfig(schedule: Partial<ScheduleConfig> = {}): RunConfig {
+  return {
+    seed: 3,
+    model: {
+      kind: 'retinanet',
+      backbone: {depth: 10, width: 0.25, norm: {kind: 'group-norm', groups: 4}, freezeAt: 0, strideIn: '3x3'},
+      fpn: {channels: 16, norm: {kind: 'none'}, p6From: 'p5'},
+      anchors: {baseSize: 4, scalesPerOctave: 1, aspectRatios: [1], legacyRounding: false},
+      matcher: {foreground: 0.5, background: 0.4, lowQuality: true, ignoreBand: 'skip'},
+      head: {layers: 1, channels: 16, norm: {kind: 'none'}},
+      boxCoder: {weights: [10, 10, 5, 5]},
+      normaliser: {classification: 'foreground', box: 'foreground'},
+      inference: {preNmsTopK: 100, nmsThreshold: 0.5, maxDetections: 10},
+      stages: {
+        dense: {
+          sampler: {kind: 'all'},
+          classificationLoss: {kind: 'cross-entropy'},
+          boxLoss: {kind: 'l1'},
+          lossScaling: {kind: 'guided', gain: 1},
+          biasInit: {kind: 'prior', pi: 0.01},
+          scoreThreshold: {kind: 'fixed', theta: 0.05},
+        },
+      },
+    },
+    data: {train: data, val: {...data, split: 'val'}},
+    input: {
+      resize: null,
+      channelOrder: 'rgb',
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+      flip: 0.5,
+      sizeDivisor: 32,
+      aspectGrouping: false,
+    },
+    schedule: {
+      iterations: 20,
+      imagesPerBatch: 2,
+      baseLr: 0.005,
+      steps: [15],
+      gamma: 0.1,
+      warmup: {iterations: 5, factor: 0.1},
+      momentum: 0.9,
+      weightDecay: 0.0001,
+      biasLrFactor: 2,
+      biasWeightDecay: 0,
+      clipGradientNorm: null,
+      checkpointEvery: 5,
+      keepCheckpoints: 2,
+      evaluateEvery: null,
+      divergedAbove: 1000,
+      ...schedule,
+    },
+  };
+}
