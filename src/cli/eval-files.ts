@@ -3,7 +3,7 @@ import {evaluateCoco} from '../evaluate/coco-eval.js';
 import {readCocoGroundTruth, readCocoResults} from '../evaluate/coco-files.js';
 import {cocoWarnings, describeWarning} from '../evaluate/coco-warnings.js';
 import {formatCocoStats, statsJson} from '../evaluate/text.js';
-import {writeFileAtomic} from '../files/write-atomic.js';
+import {writeJson, writeOut} from './output.js';
 
 export type EvaluateFilesOptions = {
   /** COCO instances JSON. */
@@ -26,12 +26,7 @@ export async function evaluateFiles({annotations, results, json}: EvaluateFilesO
   for (const warning of [...warnings, ...cocoWarnings(groundTruth, detections, evaluation.parameters)]) {
     process.stderr.write(`warning: ${describeWarning(warning)}\n`);
   }
-  const text = `${JSON.stringify(statsJson(evaluation), null, 2)}\n`;
-  if (json === '-') {
-    process.stdout.write(text);
-    return 0;
-  }
-  if (json !== undefined) await writeFileAtomic(json, text);
-  process.stdout.write(formatCocoStats(evaluation));
+  if (json !== undefined) await writeJson(json, statsJson(evaluation));
+  if (json !== '-') await writeOut(formatCocoStats(evaluation));
   return 0;
 }

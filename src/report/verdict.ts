@@ -1,0 +1,107 @@
+/**
+ * Whether measured runs show what the paper says. Scaled-down runs cannot repeat the paper's numbers; they can repeat
+ * its pattern: which rows diverge, and which row is better than which.
+ */
+import type {Cell} from './cell.js';
+import type {PaperClaim, PaperTable, PaperValue} from './paper.js';
+
+export type Verdict = {
+  readonly kind:
+    | 'as-in-paper'
+    | 'unlike-paper'
+    | 'confirmed'
+    | 'not-confirmed'
+    | 'within-noise'
+    | 'no-verdict';
+  /** One line for people. */
+  readonly text: string;
+};
+
+/** The measured cell of a row and metric. */
+export type CellOf = (row: string, metric: string) => Cell;
+
+/** Whether a row diverged where the paper says n/a and nowhere else. */
+export function divergenceVerdict(paper: PaperValue, cell: Cell): Verdict {
+  const paperDiverged = paper === 'n/a';
+  switch (cell.kind) {
+    case 'not-run':
+      return {kind: 'no-verdict', text: 'not run'};
+    case 'no-objects':
+      return {kind: 'no-verdict', text: 'no objects of this size'};
+    case 'diverged':
+      return paperDiverged
+        ? {kind: 'as-in-paper', text: `diverged as in the paper${allOf(cell.runs)}`}
+        : {kind: 'unlike-paper', text: `diverged, unlike the paper${allOf(cell.runs)}`};
+    case 'measured': {
+      const all = cell.runs + cell.diverged;
+      if (cell.diverged > 0)
+        return {kind: 'unlike-paper', text: `diverged in ${cell.diverged} of ${all} runs`};
+      return paperDiverged
+        ? {kind: 'unlike-paper', text: `converged, unlike the paper${allOf(all)}`}
+        : {kind: 'as-in-paper', text: `converged as in the paper${allOf(all)}`};
+    }
+  }
+}
+
+function allOf(runs: number): string {
+  return runs === 1 ? '' : ` (all ${runs} runs)`;
+}
+
+/**
+ * Whether row a is above row b, as the paper says. The noise is the spread of a difference of two single runs, the
+ * root of the summed squares of both spreads over seeds: a difference no larger could be one of seeds.
+ */
+export function differenceVerdict(a: Cell, b: Cell, digits = 1): Verdict {
+  if (a.kind !== 'measured') return noVerdict(a);
+  if (b.kind !== 'measured') return noVerdict(b);
+  const difference = a.mean - b.mean;
+  const shown = signed(difference, digits);
+  if (a.spread === undefined || b.spread === undefined) {
+    return {kind: 'no-verdict', text: `${shown}; one seed: no verdict`};
+  }
+  const noise = Math.hypot(a.spread, b.spread);
+  const figures = `${shown}, noise ${noise.toFixed(digits)}`;
+  if (Math.abs(difference) <= noise) return {kind: 'within-noise', text: `within noise (${figures})`};
+  return difference > 0
+    ? {kind: 'confirmed', text: `confirmed (${figures})`}
+    : {kind: 'not-confirmed', text: `not confirmed (${figures})`};
+}
+
+function noVerdict({kind}: Exclude<Cell, {readonly kind: 'measured'}>): Verdict {
+  switch (kind) {
+    case 'not-run':
+      return {kind: 'no-verdict', text: 'no verdict: not all rows have been run'};
+    case 'no-objects':
+      return {kind: 'no-verdict', text: 'no verdict: no objects of this size'};
+    case 'diverged':
+      return {kind: 'no-verdict', text: 'no verdict: a row diverged'};
+  }
+}
+
+export type ClaimVerdict = {
+  readonly claim: PaperClaim;
+  /** The paper's difference, such as +0.4. */
+  readonly paper: string;
+  readonly verdict: Verdict;
+};
+
+/** Every claim of the table against the measured cells. */
+export function claimVerdicts(table: PaperTable, cellOf: CellOf): readonly ClaimVerdict[] {
+  return table.claims.map(claim => {
+    const digits = table.metrics.find(({id}) => id === claim.metric)?.digits ?? 1;
+    const printed = (row: string) => table.rows.find(({id}) => id === row)?.values[claim.metric];
+    const [above, below] = [printed(claim.row), printed(claim.than)];
+    return {
+      claim,
+      paper: typeof above === 'number' && typeof below === 'number' ? signed(above - below, digits) : 'n/a',
+      verdict: differenceVerdict(cellOf(claim.row, claim.metric), cellOf(claim.than, claim.metric), digits),
+    };
+  });
+}
+
+/** With its sign; a difference that rounds to nothing has none. */
+export function signed(value: number, digits: number): string {
+  const text = Math.abs(value).toFixed(digits);
+  if (Number(text) === 0) return text;
+  return `${value > 0 ? '+' : '-'}${text}`;
+}
