@@ -120,7 +120,7 @@ class InstancesReader implements JsonVisitor {
 
   private duplicate(record: JsonRecord, noun: string, id: number): RunError {
     return new RunError(
-      `${this.file}: ${record.where}.id: there is a ${noun} ${id} already; ids must differ`,
+      `${this.file}: ${record.where}.id: another ${noun} has the id ${id}; ids must differ`,
     );
   }
 

@@ -32,13 +32,17 @@ const MAX_DEPTH = 64;
  * @throws UsageError when there is no such file; RunError when it is not JSON, truncated, nested deeper than 64, or
  * has an element of more than 256 MiB. What `visitor` throws comes through.
  */
-export async function streamJson(path: string, visitor: JsonVisitor): Promise<JsonOutline> {
+export async function streamJson(
+  path: string,
+  visitor: JsonVisitor,
+  {chunkBytes = CHUNK_BYTES}: {readonly chunkBytes?: number} = {},
+): Promise<JsonOutline> {
   const file = await openForReading(path);
   try {
     const splitter = new JsonSplitter(path, visitor);
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    const chunk = Buffer.allocUnsafe(chunkBytes);
     for (;;) {
-      const {bytesRead} = await file.read(chunk, 0, CHUNK_BYTES);
+      const {bytesRead} = await file.read(chunk, 0, chunkBytes);
       if (bytesRead === 0) return splitter.end();
       splitter.feed(chunk.subarray(0, bytesRead));
     }
