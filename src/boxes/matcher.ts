@@ -107,25 +107,29 @@ function findMatches(anchors: Float32Array, boxes: Float32Array, config: Matcher
     const area = (x2 - x1) * (y2 - y1);
     const firstTied = tied.length;
     let bestOfObject = 0;
-
-    for (let block = 0; block < blocks.count; block++) {
-      const wanted = config.lowQuality ? Math.min(background, bestOfObject) : background;
-      const bound = iouBound(blocks, block, x1, y1, x2, y2, area);
-      if (bound === 0 || bound < wanted) continue;
-      const end = Math.min((block + 1) * blocks.size, anchorCount);
-      for (let a = block * blocks.size; a < end; a++) {
-        const iou = singlePrecisionIou(x1, y1, x2, y2, anchors, a);
-        if (iou === 0) continue;
-        if (iou >= background && iou > best[a]!) {
-          if (best[a] === 0) near.push(a);
-          best[a] = iou;
-          object[a] = g;
+    // Most objects have an anchor above the background threshold, and then their best one is found among those alone.
+    // Only for the others a second search looks for the best of all anchors.
+    for (const below of config.lowQuality ? [false, true] : [false]) {
+      if (below && bestOfObject >= background) break;
+      tied.length = firstTied;
+      for (let block = 0; block < blocks.count; block++) {
+        const bound = iouBound(blocks, block, x1, y1, x2, y2, area);
+        if (bound === 0 || bound < (below ? bestOfObject : background)) continue;
+        const end = Math.min((block + 1) * blocks.size, anchorCount);
+        for (let a = block * blocks.size; a < end; a++) {
+          const iou = singlePrecisionIou(x1, y1, x2, y2, anchors, a);
+          if (iou === 0) continue;
+          if (iou >= background && iou > best[a]!) {
+            if (best[a] === 0) near.push(a);
+            best[a] = iou;
+            object[a] = g;
+          }
+          if (iou > bestOfObject) {
+            bestOfObject = iou;
+            tied.length = firstTied;
+          }
+          if (iou === bestOfObject) tied.push(a);
         }
-        if (iou > bestOfObject) {
-          bestOfObject = iou;
-          tied.length = firstTied;
-        }
-        if (iou === bestOfObject) tied.push(a);
       }
     }
   }
@@ -133,21 +137,20 @@ function findMatches(anchors: Float32Array, boxes: Float32Array, config: Matcher
   // The search above kept no IoU below the background threshold, so these anchors have yet to find their best object.
   for (const anchor of lowQuality) {
     if (best[anchor]! > 0) continue;
-    const o = 4 * anchor;
-    for (let g = 0; 4 * g < boxes.length; g++) {
-      const iou = singlePrecisionIou(
-        anchors[o]!,
-        anchors[o + 1]!,
-        anchors[o + 2]!,
-        anchors[o + 3]!,
-        boxes,
-        g,
-      );
-      if (iou > best[anchor]!) {
-        best[anchor] = iou;
-        object[anchor] = g;
-      }
-    }
+    const own = ownBest(anchors, anchor, boxes);
+    best[anchor] = own.iou;
+    object[anchor] = own.object;
   }
   return {best, object, near, lowQuality};
+}
+
+/** The object with the highest IoU with an anchor, the first of equal ones. */
+function ownBest(anchors: Float32Array, anchor: number, boxes: Float32Array): {iou: number; object: number} {
+  const [x1, y1, x2, y2] = anchors.subarray(4 * anchor, 4 * anchor + 4);
+  let best = {iou: 0, object: 0};
+  for (let g = 0; 4 * g < boxes.length; g++) {
+    const iou = singlePrecisionIou(x1!, y1!, x2!, y2!, boxes, g);
+    if (iou > best.iou) best = {iou, object: g};
+  }
+  return best;
 }
