@@ -96,6 +96,8 @@ export function progressBar(options: ProgressOptions): Progress {
     : plainLines(label, total, describe, stream, lineEvery * 1000, now);
 }
 
+const BAR_WIDTH = 24;
+
 function terminalBar(
   label: string,
   total: number,
@@ -103,14 +105,17 @@ function terminalBar(
   describe: (done: number, note: string) => string,
 ): Progress {
   const bar = new SingleBar({
-    format: `${label} {bar} {value}/{total} {text}`,
-    barsize: 24,
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
+    format: (_options, {progress, value}, {text}: {text?: string}) => {
+      const filled = Math.round(Math.min(1, progress) * BAR_WIDTH);
+      const drawn = '█'.repeat(filled).padEnd(BAR_WIDTH, '░');
+      return `${label} ${drawn} ${value}/${total} ${text ?? ''}`.slice(0, (process.stderr.columns || 80) - 1);
+    },
     stream: process.stderr,
-    // Its own handler would swallow Ctrl-C.
+    // Its own handler would swallow Ctrl-C; and a killed process must leave the terminal as it was: line wrapping stays
+    // on, lines are cut to fit instead.
     gracefulExit: false,
     hideCursor: false,
+    linewrap: true,
     fps: 5,
   });
   bar.start(total, start, {text: ''});
@@ -120,7 +125,8 @@ function terminalBar(
       if (!stopped) bar.update(done, {text: describe(done, note)});
     },
     log(line) {
-      process.stderr.write(stopped ? `${line}\n` : `\r\u001b[2K${line}\n`);
+      // ESC 7 saves the place that the bar returns to when it stops: below the line.
+      process.stderr.write(stopped ? `${line}\n` : `\r\u001b[2K${line}\n\u001b7`);
       if (!stopped) bar.render();
     },
     stop() {
