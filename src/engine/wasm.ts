@@ -3,8 +3,9 @@ import * as tf from '@tensorflow/tfjs';
 import {BackendWasm, getThreadsCount, version_wasm} from '@tensorflow/tfjs-backend-wasm';
 import {RunError} from '../errors.js';
 import type {EngineDriver, OpenedBackend} from './engine.js';
-import {guardWasmMemory, wasmMemory} from './memory.js';
+import {wasmMemory} from './memory.js';
 import {registerWasmCorrections} from './wasm/corrections/register.js';
+import {guardStockBackend} from './wasm/guard.js';
 import {registerWasmKernels} from './wasm/register.js';
 
 const NAME = 'wasm';
@@ -21,7 +22,7 @@ let replaced = false;
 async function replaceFactory(): Promise<void> {
   const stock = tf.findBackendFactory(NAME);
   const create = (): Promise<BackendWasm> =>
-    guardWasmMemory(async () => {
+    guardStockBackend(async () => {
       const backend = await stock();
       if (backend instanceof BackendWasm) return backend;
       throw new RunError('engine wasm: two copies of tfjs-backend-wasm are installed; run npm ci');

@@ -6,7 +6,7 @@ import {correctIdentity} from './identity.js';
 import {overrideKernel} from './override.js';
 import {correctSlice} from './slice.js';
 import {correctTransposedConvolution} from './transposed-convolution.js';
-import {correctUnitPool} from './unit-pool.js';
+import {correctPaddedUnitPool} from './unit-pool.js';
 
 /** Replaces the kernels; call it once, before or after the backend is opened, and after registerWasmKernels. */
 export function registerWasmCorrections(): void {
@@ -14,8 +14,8 @@ export function registerWasmCorrections(): void {
   overrideKernel('Cast', correctCast);
   overrideKernel('ClipByValue', correctClipByValue);
   overrideKernel('Slice', correctSlice);
-  overrideKernel('MaxPool', correctUnitPool(Number.NEGATIVE_INFINITY));
-  overrideKernel('AvgPool', correctUnitPool(Number.NaN));
+  overrideKernel('MaxPool', correctPaddedUnitPool(Number.NEGATIVE_INFINITY));
+  overrideKernel('AvgPool', correctPaddedUnitPool(Number.NaN));
   overrideKernel('BatchMatMul', correctBatchMatMul);
   overrideKernel('Conv2DBackpropInput', correctTransposedConvolution);
 }

@@ -1,7 +1,7 @@
 /**
- * MaxPool and AvgPool of one pixel: XNNPACK refuses a 1x1 window, and the stock kernels return memory that nobody wrote. A
- * 1x1 pool of stride s picks every s-th pixel (an FPN's extra level is one); where padding is read, max gives -Infinity
- * and the mean of nothing NaN, as on tfjs's cpu backend.
+ * MaxPool and AvgPool of one pixel with padding: the stock kernels ignore the padding and leave the rest of their output
+ * unwritten. As on tfjs's cpu backend, a 1x1 pool that keeps the shape is the identity; elsewhere it picks every s-th
+ * pixel, and where it reads padding max gives -Infinity and the mean of nothing NaN.
  */
 import * as tf from '@tensorflow/tfjs';
 import {input, type Kernel, share} from './override.js';
@@ -13,7 +13,7 @@ type Pooling = {
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
 };
 
-export const correctUnitPool =
+export const correctPaddedUnitPool =
   (ofNothing: number) =>
   (stock: Kernel): Kernel =>
   call => {
@@ -28,7 +28,9 @@ export const correctUnitPool =
       pad,
       dimRoundingMode,
     );
-    if (pool.filterHeight !== 1 || pool.filterWidth !== 1) return stock(call);
+    const {top, bottom, left, right} = pool.padInfo;
+    const padded = top + bottom + left + right > 0;
+    if (pool.filterHeight !== 1 || pool.filterWidth !== 1 || !padded) return stock(call);
     if (tf.util.arraysEqual(pool.inShape, pool.outShape)) return share(backend, x);
     const out = backend.makeOutput(pool.outShape, 'float32');
     const values = backend.typedArrayFromHeap(x);
@@ -38,8 +40,8 @@ export const correctUnitPool =
     for (let image = 0; image < pool.batchSize; image++)
       for (let row = 0; row < outHeight; row++)
         for (let column = 0; column < outWidth; column++) {
-          const y = row * pool.strideHeight - pool.padInfo.top;
-          const x = column * pool.strideWidth - pool.padInfo.left;
+          const y = row * pool.strideHeight - top;
+          const x = column * pool.strideWidth - left;
           if (y < 0 || y >= inHeight || x < 0 || x >= inWidth) {
             pooled.fill(ofNothing, written, written + inChannels);
           } else {
