@@ -22,9 +22,7 @@ const dense = (
 
 export const table3: Experiment = {
   id: 'table-3',
-  title: 'Ablations of each ingredient of Sampling-Free (RetinaNet)',
   config: 'retinanet_R_50_FPN_1x',
-  metrics: ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl'],
   rows: [
     {id: 'focal-loss', label: 'Focal Loss', stages: dense(focal, heuristicBias, unscaled, fixed)},
     {

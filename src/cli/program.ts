@@ -17,6 +17,31 @@ export type Subcommand = {
 /** In the order of `sf --help`. A new subcommand is its file and its line here. */
 export const SUBCOMMANDS: readonly Subcommand[] = [
   {
+    name: 'train',
+    summary: 'train a detector and evaluate it',
+    load: async () => (await import('./train.js')).trainCommand(),
+  },
+  {
+    name: 'eval',
+    summary: 'figures of a run, a checkpoint or a results file',
+    load: async () => (await import('./eval.js')).evalCommand(),
+  },
+  {
+    name: 'predict',
+    summary: 'detect objects in image files and draw them',
+    load: async () => (await import('./predict.js')).predictCommand(),
+  },
+  {
+    name: 'ablate',
+    summary: 'train every combination of values of the six stage fields, as one table',
+    load: async () => (await import('./ablate.js')).ablateCommand(),
+  },
+  {
+    name: 'reproduce',
+    summary: 'a table of the paper, measured, beside its numbers',
+    load: async () => (await import('./reproduce.js')).reproduceCommand(),
+  },
+  {
     name: 'data',
     summary: 'statistics and checks of a data set',
     load: async () => (await import('./data.js')).dataCommand(),

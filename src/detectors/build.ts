@@ -1,5 +1,5 @@
 /** From the model section of a run to a detector: the one place that knows every detector. */
-import type {ModelConfig} from '../config/run.js';
+import type {InputConfig, ModelConfig} from '../config/run.js';
 import type {StageConfig} from '../config/stage.js';
 import type {Detector} from './detector.js';
 import {type DetectorOptions, retinanet} from './retinanet.js';
@@ -19,9 +19,7 @@ export function stagesOf(config: ModelConfig): readonly (readonly [name: string,
   }
 }
 
-/** Whether N and N_f of the training set must be counted before the detector can be built. */
-export function needsImbalance(config: ModelConfig): boolean {
-  return stagesOf(config).some(
-    ([, stage]) => stage.biasInit.kind === 'optimal' || stage.scoreThreshold.kind === 'adaptive',
-  );
+/** The mean divisor of the image normalisation, which a network's first norm stands in for. */
+export function inputStd({std}: InputConfig): number {
+  return (std[0] + std[1] + std[2]) / 3;
 }

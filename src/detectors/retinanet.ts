@@ -20,15 +20,16 @@ export type DetectorOptions = {
   readonly classes: number;
   /** Draws the initial weights and the samples. */
   readonly seed: number;
-  /** N and N_f of the training set; needed by the optimal bias and the adaptive threshold. */
-  readonly imbalance: Imbalance | undefined;
+  /** N and N_f of the training set by stage; needed by the optimal bias and the adaptive threshold. */
+  readonly imbalance: Readonly<Record<string, Imbalance>>;
   /** Mean divisor of the image normalisation. */
   readonly inputStd: number;
 };
 
-/** @throws UsageError when the stage needs the imbalance of the data set and it is not given. */
+/** @throws UsageError when the stage's fields need the imbalance of a training set that has no foreground. */
 export function retinanet(config: RetinaNetConfig, options: DetectorOptions): Detector {
-  const {classes, seed, imbalance} = options;
+  const {classes, seed} = options;
+  const imbalance = options.imbalance.dense;
   const {dense} = config.stages;
   const perCell = anchorsPerCell(config.anchors);
   const anchorsOf = anchorCache(config.anchors);

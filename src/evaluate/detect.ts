@@ -9,14 +9,13 @@ export type DetectOptions = {
   readonly input: InputConfig;
   readonly imagesPerBatch: number;
   readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
 };
 
-/** Detections of every image of the data set, in the data set's order. Stops early, with what it has, on `signal`. */
+/** Detections of every image of the data set, in the data set's order. */
 export async function detectDataset(
   detector: Detector,
   dataset: Dataset,
-  {input, imagesPerBatch, onProgress, signal}: DetectOptions,
+  {input, imagesPerBatch, onProgress}: DetectOptions,
 ): Promise<readonly Detections[]> {
   const byImage = new Map<number, Detections>();
   for await (const batch of evaluationBatches(dataset, {input, imagesPerBatch})) {
@@ -26,7 +25,6 @@ export async function detectDataset(
       tf.dispose(batch.images);
     }
     onProgress?.(byImage.size, dataset.images.length);
-    if (signal?.aborted) break;
   }
   return dataset.images.flatMap(image => byImage.get(image.id) ?? []);
 }

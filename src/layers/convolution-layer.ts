@@ -49,7 +49,12 @@ export function convolutionLayer(scope: ModelScope, name: string, options: Convo
     trainable,
   ) as tf.Variable<tf.Rank.R4>;
   const channelVector = (suffix: string, kind: 'bias' | 'norm', value: number, learns: boolean) =>
-    parameters.create(`${name}.${suffix}`, kind, tf.fill([outChannels], value), learns) as tf.Variable<tf.Rank.R1>;
+    parameters.create(
+      `${name}.${suffix}`,
+      kind,
+      tf.fill([outChannels], value),
+      learns,
+    ) as tf.Variable<tf.Rank.R1>;
 
   switch (norm.kind) {
     case 'none': {

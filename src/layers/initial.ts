@@ -14,7 +14,12 @@ export type InitialFilter =
 export type FilterShape = readonly [height: number, width: number, inChannels: number, outChannels: number];
 
 /** Draws the filter called `name` of the model with this seed; other filters do not influence it. */
-export function initialFilter(initial: InitialFilter, shape: FilterShape, seed: number, name: string): tf.Tensor4D {
+export function initialFilter(
+  initial: InitialFilter,
+  shape: FilterShape,
+  seed: number,
+  name: string,
+): tf.Tensor4D {
   const [height, width, inChannels, outChannels] = shape;
   const random = new Random(seed, `parameter ${name}`);
   const values = new Float32Array(height * width * inChannels * outChannels);

@@ -30,26 +30,24 @@ export type JobOptions = {
   readonly command: string;
   readonly concurrency: number;
   readonly onProgress?: (id: string, message: JobMessage) => void;
-  readonly onFinished?: (result: JobResult) => void | Promise<void>;
+  /** Jobs that the end of this one makes possible; they come next. */
+  readonly onFinished?: (result: JobResult) => Promise<readonly Job[]>;
   /** Aborted: running jobs are asked to save and stop, no further one starts. */
   readonly signal?: AbortSignal;
 };
 
 const ERROR_LINES = 3;
 
-/** Runs the jobs in order, at most `concurrency` at a time; results in the order of the jobs that ran. */
-export async function runJobs(jobs: readonly Job[], options: JobOptions): Promise<readonly JobResult[]> {
+/** Runs the jobs in order, at most `concurrency` at a time. */
+export async function runJobs(jobs: readonly Job[], options: JobOptions): Promise<void> {
   const queue = [...jobs];
-  const results = new Map<string, JobResult>();
   const worker = async (): Promise<void> => {
     for (let job = queue.shift(); job !== undefined && !options.signal?.aborted; job = queue.shift()) {
       const result = await runJob(job, options);
-      results.set(job.id, result);
-      await options.onFinished?.(result);
+      queue.unshift(...((await options.onFinished?.(result)) ?? []));
     }
   };
   await Promise.all(Array.from({length: Math.max(1, options.concurrency)}, worker));
-  return jobs.flatMap(job => results.get(job.id) ?? []);
 }
 
 function runJob(job: Job, {command, onProgress, signal}: JobOptions): Promise<JobResult> {

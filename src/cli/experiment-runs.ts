@@ -1,0 +1,118 @@
+/** What `sf reproduce` and `sf ablate` share: the plan, its estimate, and running it. */
+import {availableParallelism} from 'node:os';
+import {fileURLToPath} from 'node:url';
+import {executeRuns, type Outcome} from '../../experiments/execute.js';
+import {type PlannedRun, runState} from '../../experiments/plan.js';
+import {openDataset} from '../data/open.js';
+import type {EngineName} from '../engine/engine.js';
+import {RunError, UsageError} from '../errors.js';
+import {estimateIterationSeconds} from '../train/estimate.js';
+import {listenForInterrupt} from '../train/interrupt.js';
+import {ExperimentDisplay} from './experiment-display.js';
+import {formatDuration, writeOut} from './output.js';
+import type {Session} from './session.js';
+
+const COMMAND = fileURLToPath(new URL('../../bin/sf.js', import.meta.url));
+
+/** Engines that compute on one core leave the others to further runs. */
+export function concurrencyOf(engine: EngineName, asked: number | undefined): number {
+  if (asked !== undefined) return asked;
+  switch (engine) {
+    case 'wasm':
+    case 'cpu':
+      return availableParallelism();
+    case 'tensorflow':
+      return 1;
+  }
+}
+
+/** Prints every run with its state and the time that what is missing will take. */
+export async function printPlan(runs: readonly PlannedRun[], concurrency: number): Promise<void> {
+  const seconds = new Map<string, number>();
+  const lines: string[] = [];
+  let iterations = 0;
+  let total = 0;
+  for (const run of runs) {
+    const state = await runState(run);
+    const {schedule, model} = run.config;
+    const missing = run.trainedBy === undefined && state !== 'done' && state !== 'diverged';
+    const key = JSON.stringify({...model, stages: {}});
+    if (missing && !seconds.has(key)) seconds.set(key, await estimateIterationSeconds(run.config));
+    const estimate = missing ? (seconds.get(key) ?? 0) * schedule.iterations : 0;
+    const work =
+      run.trainedBy === undefined
+        ? `${schedule.iterations} iterations of ${schedule.imagesPerBatch} images`
+        : `weights of ${run.trainedBy.id}`;
+    const doing = {
+      done: 'done',
+      diverged: 'done (diverged)',
+      started: 'continues',
+      new: 'new',
+      'other-config': 'holds a run of another config',
+    }[state];
+    lines.push(
+      `${run.id}: ${work}, ${missing && state === 'new' ? `about ${formatDuration(estimate)}` : doing}`,
+    );
+    if (missing) iterations += schedule.iterations;
+    total += estimate;
+  }
+  lines.push(
+    `${runs.length} runs, ${iterations} iterations to do, about ${formatDuration(total / concurrency)} ` +
+      `with ${concurrency} at a time (timed on a few steps; runs that diverge end earlier)`,
+  );
+  await writeOut(`${lines.join('\n')}\n`);
+}
+
+/**
+ * Makes the missing runs, showing progress on stderr. Ctrl-C saves what is under way and sets the exit code.
+ * @throws UsageError when a folder holds a run of another config.
+ */
+export async function runAll(
+  label: string,
+  runs: readonly PlannedRun[],
+  session: Session,
+  concurrency: number,
+): Promise<readonly Outcome[]> {
+  for (const run of runs) {
+    if ((await runState(run)) === 'other-config') {
+      throw new UsageError(
+        `${run.runDir} holds a run of another config; remove that folder or choose another --out`,
+      );
+    }
+  }
+  // Before the first process: two at once would generate the same data twice.
+  for (const {train, val} of runs.slice(0, 1).map(run => run.config.data)) {
+    await openDataset(train, session.data);
+    await openDataset(val, session.data);
+  }
+  const interrupt = listenForInterrupt(() => {
+    process.stderr.write('\nsaving the runs under way; the same command continues them\n');
+  });
+  const display = new ExperimentDisplay(label, runs);
+  try {
+    const outcomes = await executeRuns(runs, {
+      command: COMMAND,
+      engine: session.engine.name,
+      concurrency,
+      signal: interrupt.signal,
+      onProgress: display.onProgress,
+      onOutcome: display.onOutcome,
+    });
+    const code = interrupt.exitCode();
+    if (code !== undefined) process.exitCode = code;
+    return outcomes;
+  } finally {
+    display.stop();
+    interrupt.stop();
+  }
+}
+
+/** @throws RunError when runs failed, after everything else has been reported. */
+export function requireSuccess(outcomes: readonly Outcome[]): void {
+  const failed = outcomes.filter(({status}) => status === 'failed');
+  const [first] = failed;
+  if (first === undefined) return;
+  throw new RunError(
+    `${failed.length} of ${outcomes.length} runs failed, the first of them ${first.run.id}: ${first.error}`,
+  );
+}

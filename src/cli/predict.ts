@@ -1,0 +1,108 @@
+/** `sf predict`: detections of image files, drawn and as JSON. */
+import {mkdir} from 'node:fs/promises';
+import {basename, extname, join} from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import {Command} from 'commander';
+import {imageFileBatch} from '../data/batches.js';
+import type {Detections} from '../detectors/detector.js';
+import type {EngineChoice} from '../engine/engine.js';
+import {RunError, UsageError} from '../errors.js';
+import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
+import {writeError, writeFileAtomic} from '../files/write-atomic.js';
+import {drawDetections} from '../report/drawing.js';
+import {engineOption, parseNumber, setOption} from './flags.js';
+import {writeJson} from './output.js';
+import {openSession} from './session.js';
+
+type PredictFlags = {
+  readonly out: string;
+  readonly engine?: EngineChoice;
+  readonly minScore?: number;
+  readonly set?: readonly string[];
+};
+
+/** Detections below this are in the JSON but not drawn. */
+const DRAWN_SCORE = 0.3;
+
+export function predictCommand(): Command {
+  return new Command('predict')
+    .description('Detect objects in image files: drawings, and detections.json, in --out.')
+    .argument('<run>', 'folder of a run, or a checkpoint (.safetensors)')
+    .argument('<images...>', 'image files')
+    .requiredOption('--out <dir>', 'folder for the drawings and detections.json')
+    .option('--min-score <score>', `draw detections above this (default ${DRAWN_SCORE})`, text => {
+      const score = parseNumber('--min-score', text);
+      if (score < 0 || score > 1) throw new UsageError(`--min-score is ${text}; expected 0 to 1`);
+      return score;
+    })
+    .addOption(engineOption())
+    .addOption(setOption())
+    .action(runPredict);
+}
+
+async function runPredict(run: string, images: readonly string[], flags: PredictFlags): Promise<void> {
+  await openSession(flags);
+  const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);
+  const loaded = await loadDetector(run, flags.set ?? [], warn);
+  await mkdir(flags.out, {recursive: true}).catch((error: unknown) => {
+    throw writeError(flags.out, error);
+  });
+  const names = drawingNames(images);
+  const records: object[] = [];
+  let failures = 0;
+  for (const [index, path] of images.entries()) {
+    try {
+      const detections = await detectFile(loaded, path);
+      const drawing = join(flags.out, names[index]!);
+      const classNames = loaded.checkpoint.state.classNames;
+      const minScore = flags.minScore ?? DRAWN_SCORE;
+      await writeFileAtomic(drawing, await drawDetections(path, detections, {classNames, minScore}));
+      records.push({file: path, drawing, detections: toRecords(detections, loaded)});
+      const drawn = detections.scores.filter(score => score >= minScore).length;
+      process.stderr.write(`${path}: ${detections.scores.length} detections, ${drawn} drawn -> ${drawing}\n`);
+    } catch (error) {
+      // One broken image of many must not cost the others; anything else is not the image's fault.
+      if (!(error instanceof RunError) || error.message.startsWith('cannot write')) throw error;
+      failures++;
+      process.stderr.write(`sf: ${error.message}\n`);
+    }
+  }
+  await writeJson(join(flags.out, 'detections.json'), records);
+  if (failures > 0) process.exitCode = 1;
+}
+
+async function detectFile({detector, loaded}: LoadedDetector, path: string): Promise<Detections> {
+  const batch = await imageFileBatch(path, loaded.config.input);
+  try {
+    const [detections] = await detector.detect(batch);
+    if (detections === undefined) throw new Error(`no result for ${path}`);
+    return detections;
+  } finally {
+    tf.dispose(batch.images);
+  }
+}
+
+/** COCO's fields, with the class's name, by falling score. */
+function toRecords({boxes, scores, classes}: Detections, {checkpoint}: LoadedDetector): object[] {
+  const {classNames, categoryIds} = checkpoint.state;
+  return Array.from(scores, (score, i) => {
+    const [x1, y1, x2, y2] = [boxes[4 * i]!, boxes[4 * i + 1]!, boxes[4 * i + 2]!, boxes[4 * i + 3]!];
+    return {
+      category_id: categoryIds[classes[i]! - 1],
+      category: classNames[classes[i]! - 1],
+      bbox: [x1, y1, x2 - x1, y2 - y1],
+      score,
+    };
+  });
+}
+
+/** PNG names of the drawings; files of the same name from different folders get a number. */
+function drawingNames(paths: readonly string[]): readonly string[] {
+  const used = new Map<string, number>();
+  return paths.map(path => {
+    const stem = basename(path, extname(path));
+    const count = (used.get(stem) ?? 0) + 1;
+    used.set(stem, count);
+    return count === 1 ? `${stem}.png` : `${stem}-${count}.png`;
+  });
+}

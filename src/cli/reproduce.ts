@@ -1,0 +1,145 @@
+/** `sf reproduce`: a table of the paper, measured, beside the paper's numbers. */
+import {join} from 'node:path';
+import chalk, {chalkStderr} from 'chalk';
+import {Command} from 'commander';
+import {cellOf} from '../../experiments/cells.js';
+import type {Experiment} from '../../experiments/experiment.js';
+import {experiments} from '../../experiments/index.js';
+import {planRuns} from '../../experiments/plan.js';
+import type {ExplicitValue} from '../config/load.js';
+import {suggestion} from '../config/suggest.js';
+import {parseDataFlag} from '../data/open.js';
+import type {EngineChoice, EngineName} from '../engine/engine.js';
+import {UsageError} from '../errors.js';
+import {COCO_STATS, type CocoStatName} from '../evaluate/coco-stats.js';
+import {writeFileAtomic} from '../files/write-atomic.js';
+import {readPaperTable} from '../report/paper.js';
+import {
+  compareWithPaper,
+  comparisonJson,
+  formatMarkdown,
+  formatText,
+  type TableStyle,
+} from '../report/table.js';
+import {concurrencyOf, printPlan, requireSuccess, runAll} from './experiment-runs.js';
+import {
+  dataOption,
+  engineOption,
+  jsonOption,
+  parseList,
+  parseWhole,
+  presetOption,
+  setOption,
+} from './flags.js';
+import {writeJson, writeOut} from './output.js';
+import {openSession} from './session.js';
+
+type ReproduceFlags = {
+  readonly preset?: string;
+  readonly seeds?: number;
+  readonly rows?: readonly string[];
+  readonly dryRun?: boolean;
+  readonly engine?: EngineChoice;
+  readonly data?: string;
+  readonly set?: readonly string[];
+  readonly out?: string;
+  readonly jobs?: number;
+  readonly json?: string;
+};
+
+const STYLE: TableStyle = {
+  title: chalk.bold,
+  heading: chalk.underline,
+  measured: chalk.cyan,
+  faint: chalk.dim,
+};
+
+export function reproduceCommand(): Command {
+  const names = experiments.map(({id}) => id).join(', ');
+  return new Command('reproduce')
+    .description('Measure a table of the paper and print it beside the paper’s numbers.')
+    .argument('<table>', names)
+    .addOption(presetOption())
+    .option('--seeds <n>', 'runs of every row, with seeds 0 to n - 1 (default 1)', text =>
+      parseWhole('--seeds', 1, text),
+    )
+    .option('--rows <list>', 'only these rows, comma-separated', parseList)
+    .option('--dry-run', 'print the runs, their iterations and an estimate of the time')
+    .addOption(engineOption())
+    .addOption(dataOption())
+    .addOption(setOption())
+    .option('--out <dir>', 'folder of the runs and the table (default: results/<table>/<preset>)')
+    .option('--jobs <n>', 'runs at a time (default: one a core on CPU engines)', text =>
+      parseWhole('--jobs', 1, text),
+    )
+    .addOption(jsonOption())
+    .action(runReproduce);
+}
+
+async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> {
+  const experiment = findExperiment(name);
+  const paper = await readPaperTable(experiment.id);
+  const rows = chooseRows(experiment, flags.rows);
+  const preset = flags.preset ?? 'paper';
+  const session = await openSession(flags);
+  const folder = flags.out ?? join(session.machine.resultsDir, experiment.id, preset);
+  const explicit: readonly ExplicitValue[] =
+    flags.data === undefined ? [] : [{flag: '--data', key: 'data', value: parseDataFlag(flags.data)}];
+  const runs = await planRuns({
+    source: experiment.config,
+    preset,
+    rows,
+    seeds: Array.from({length: flags.seeds ?? 1}, (_, seed) => seed),
+    overrides: flags.set ?? [],
+    explicit,
+    folder,
+  });
+  const concurrency = concurrencyOf(session.engine.name, flags.jobs);
+  if (flags.dryRun === true) {
+    await printPlan(runs, concurrency);
+    return;
+  }
+
+  const outcomes = await runAll(experiment.id, runs, session, concurrency);
+  const comparison = compareWithPaper(
+    paper,
+    (row, metric) => cellOf(outcomes, row, statistic(metric), preset),
+    rows.map(({id}) => id),
+  );
+  const table = {...comparisonJson(comparison), engine: session.engine.name satisfies EngineName};
+  await writeFileAtomic(join(folder, 'table.json'), `${JSON.stringify(table, null, 2)}\n`);
+  await writeFileAtomic(join(folder, 'table.md'), formatMarkdown(comparison));
+  if (flags.json !== undefined) await writeJson(flags.json, table);
+  if (flags.json !== '-') {
+    await writeOut(formatText(comparison, STYLE));
+    for (const {run} of outcomes.filter(outcome => outcome.run.trainedBy !== undefined)) {
+      await writeOut(`${run.id}: weights of ${run.trainedBy!.id}, whose training is the same\n`);
+    }
+    process.stderr.write(chalkStderr.dim(`runs, table.json and table.md: ${folder}\n`));
+  }
+  requireSuccess(outcomes);
+}
+
+function findExperiment(name: string): Experiment {
+  const found = experiments.find(({id}) => id === name);
+  if (found !== undefined) return found;
+  const names = experiments.map(({id}) => id);
+  throw new UsageError(`there is no experiment ${name}${suggestion(name, names)}`);
+}
+
+/** @throws UsageError for a row that the table does not have. */
+function chooseRows({id, rows}: Experiment, wanted: readonly string[] | undefined): Experiment['rows'] {
+  if (wanted === undefined) return rows;
+  const names = rows.map(row => row.id);
+  for (const name of wanted) {
+    if (!names.includes(name)) throw new UsageError(`${id} has no row ${name}${suggestion(name, names)}`);
+  }
+  return rows.filter(row => wanted.includes(row.id));
+}
+
+/** The paper's tables of AP name their columns as COCO's statistics are named here. */
+function statistic(metric: string): CocoStatName {
+  const name = COCO_STATS.find(stat => stat === metric);
+  if (name === undefined) throw new Error(`no statistic ${metric}`);
+  return name;
+}

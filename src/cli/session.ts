@@ -1,0 +1,44 @@
+/** What every command that computes needs first: the machine's settings, the engine, and where data lie. */
+import {mkdir} from 'node:fs/promises';
+import {type LoadedMachine, loadMachine} from '../config/machine.js';
+import type {DatasetContext} from '../data/open.js';
+import type {Engine, EngineChoice} from '../engine/engine.js';
+import {openEngine} from '../engine/open.js';
+import {writeError} from '../files/write-atomic.js';
+import {progressBar} from './output.js';
+
+export type Session = {
+  readonly machine: LoadedMachine['machine'];
+  readonly engine: Engine;
+  readonly data: DatasetContext;
+};
+
+/** Opens the engine and says on stderr which one and why, unless `quiet`. */
+export async function openSession(
+  flags: {engine?: EngineChoice | undefined},
+  quiet = false,
+): Promise<Session> {
+  const {machine} = await loadMachine({engine: flags.engine});
+  const engine = await openEngine(machine.engine);
+  if (!quiet) process.stderr.write(`engine ${engine.name} (${engine.detail}; ${engine.reason})\n`);
+  await mkdir(machine.cache, {recursive: true}).catch((error: unknown) => {
+    throw writeError(machine.cache, error);
+  });
+  return {machine, engine, data: dataContext(machine)};
+}
+
+/** Where data sets are found; generating one shows its progress. */
+export function dataContext({cache, dataRoot}: LoadedMachine['machine']): DatasetContext {
+  let bar: ReturnType<typeof progressBar> | undefined;
+  return {
+    cacheDir: cache,
+    dataRoot,
+    onProgress: (done, total) => {
+      bar ??= progressBar({label: 'generate', total, unit: 'images'});
+      bar.update(done);
+      if (done < total) return;
+      bar.stop();
+      bar = undefined;
+    },
+  };
+}

@@ -1,0 +1,201 @@
+/** `sf train`: one run, from a config to its evaluation. */
+import {existsSync} from 'node:fs';
+import {basename, join} from 'node:path';
+import {Command} from 'commander';
+import {dumpConfig} from '../config/dump.js';
+import {type ExplicitValue, loadRunConfig} from '../config/load.js';
+import {loadMachine} from '../config/machine.js';
+import type {RunConfig} from '../config/run.js';
+import {parseDataFlag} from '../data/open.js';
+import type {EngineChoice} from '../engine/engine.js';
+import {describeEnvironment} from '../engine/environment.js';
+import {UsageError} from '../errors.js';
+import {formatCocoStats, statsJson} from '../evaluate/text.js';
+import {describeDivergence} from '../train/divergence.js';
+import {listenForInterrupt} from '../train/interrupt.js';
+import type {JobMessage} from '../train/jobs.js';
+import {type FinishedRun, type RunListener, type RunStart, runTraining} from '../train/run.js';
+import type {Metrics} from '../train/run-log.js';
+import {dataOption, engineOption, jsonOption, presetOption, seedOption, setOption} from './flags.js';
+import {formatDuration, type Progress, progressBar, writeJson, writeOut} from './output.js';
+import {openSession} from './session.js';
+
+type TrainFlags = {
+  readonly data?: string;
+  readonly engine?: EngineChoice;
+  readonly preset?: string;
+  readonly seed?: number;
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly force?: boolean;
+  readonly set?: readonly string[];
+  readonly json?: string;
+};
+
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('Train a detector as a config says, and evaluate it on the config’s validation set.')
+    .argument('[config]', 'YAML file or name of a shipped config; with --resume: the one of the run')
+    .addOption(dataOption())
+    .addOption(engineOption())
+    .addOption(presetOption())
+    .addOption(seedOption())
+    .option('--out <dir>', 'folder of the run (default: results/runs/<config>-seed<n>-<time>)')
+    .option('--resume', 'continue the run in --out from its last checkpoint')
+    .option('--force', 'resume although the config has changed')
+    .addOption(setOption())
+    .addOption(jsonOption())
+    .action(runTrain);
+}
+
+async function runTrain(source: string | undefined, flags: TrainFlags): Promise<void> {
+  const {name, file} = configOf(source, flags);
+  const {config, provenance} = await loadRunConfig(file, {
+    preset: flags.preset,
+    overrides: flags.set ?? [],
+    explicit: explicitValues(flags),
+  });
+  const {machine} = await loadMachine({engine: flags.engine});
+  const runDir = flags.out ?? join(machine.resultsDir, 'runs', `${name}-seed${config.seed}-${timeStamp()}`);
+  const session = await openSession(flags);
+  const interrupt = listenForInterrupt(() => {
+    process.stderr.write('\nfinishing this step and saving; press Ctrl-C again to stop at once\n');
+  });
+  stopWithParent();
+  const display = new TrainDisplay(config);
+  try {
+    const result = await runTraining({
+      config,
+      runDir,
+      engine: session.engine,
+      data: session.data,
+      description: {
+        configYaml: dumpConfig(config, provenance),
+        environment: await describeEnvironment(),
+      },
+      resume: flags.resume === true,
+      force: flags.force === true,
+      signal: interrupt.signal,
+      listener: display,
+    });
+    display.stop();
+    await reportResult(result, runDir, flags.json);
+    if (result.status === 'interrupted') process.exitCode = interrupt.exitCode() ?? 1;
+  } finally {
+    display.stop();
+    interrupt.stop();
+  }
+}
+
+/** @throws UsageError when there is neither a config nor a run to take it from. */
+function configOf(source: string | undefined, flags: TrainFlags): {name: string; file: string} {
+  if (source !== undefined) return {name: basename(source).replace(/\.[^.]*$/, ''), file: source};
+  if (flags.resume !== true)
+    throw new UsageError('sf train needs a config; `sf config` lists the shipped ones');
+  if (flags.out === undefined)
+    throw new UsageError('--resume needs --out, the folder of the run to continue');
+  const file = join(flags.out, 'config.yaml');
+  if (!existsSync(file))
+    throw new UsageError(`${flags.out} holds no run to resume: there is no config.yaml in it`);
+  return {name: basename(flags.out), file};
+}
+
+function explicitValues({seed, data}: TrainFlags): readonly ExplicitValue[] {
+  const values: ExplicitValue[] = [];
+  if (seed !== undefined) values.push({flag: '--seed', key: 'seed', value: seed});
+  if (data !== undefined) values.push({flag: '--data', key: 'data', value: parseDataFlag(data)});
+  return values;
+}
+
+function timeStamp(): string {
+  return new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+}
+
+/** A run that belongs to a table saves and stops when the process that asked for it is gone. */
+function stopWithParent(): void {
+  if (process.send === undefined) return;
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel?.unref();
+}
+
+/** Progress of a run for whoever watches: a person at a terminal, a log file, or the process that started it. */
+class TrainDisplay implements RunListener {
+  private training: Progress | undefined;
+  private evaluating: Progress | undefined;
+
+  constructor(private readonly config: RunConfig) {}
+
+  readonly onNotice = (text: string): void => {
+    process.stderr.write(`note: ${text}\n`);
+  };
+
+  readonly onStart = ({train, val, imbalance, parameters, startIteration}: RunStart): void => {
+    const lines = [
+      `train on ${train.name} (${train.images.length} images, ${train.classNames.length} classes), ` +
+        `evaluate on ${val.name} (${val.images.length} images), ${(parameters / 1e6).toFixed(2)} M parameters`,
+      ...Object.entries(imbalance).map(
+        ([stage, {examples, foreground}]) =>
+          `${stage}: N / N_f = ${examples} / ${foreground} = ${(examples / foreground).toFixed(1)}`,
+      ),
+    ];
+    if (startIteration > 0) lines.push(`resuming after iteration ${startIteration}`);
+    process.stderr.write(`${lines.join('\n')}\n`);
+    this.training = progressBar({
+      label: 'train',
+      total: this.config.schedule.iterations,
+      start: startIteration,
+      unit: 'iterations',
+    });
+  };
+
+  readonly onIteration = (metrics: Metrics): void => {
+    this.training?.update(metrics.iteration, describeLosses(metrics));
+    this.tellParent({
+      phase: 'train',
+      iteration: metrics.iteration,
+      iterations: this.config.schedule.iterations,
+    });
+  };
+
+  readonly onEvaluationProgress = (done: number, total: number): void => {
+    if (this.evaluating === undefined) {
+      this.training?.stop();
+      this.evaluating = progressBar({label: 'evaluate', total, unit: 'images'});
+    }
+    this.evaluating.update(done);
+    this.tellParent({phase: 'evaluate', iteration: done, iterations: total});
+  };
+
+  stop(): void {
+    this.training?.stop();
+    this.evaluating?.stop();
+  }
+
+  private tellParent(message: JobMessage): void {
+    process.send?.(message);
+  }
+}
+
+function describeLosses({total, lr, stages}: Metrics): string {
+  const parts = Object.entries(stages).map(
+    ([name, {classification, box, w}]) =>
+      `${name} cls ${classification.toPrecision(3)} box ${box.toPrecision(3)} w ${w.toPrecision(3)}`,
+  );
+  return `loss ${total.toPrecision(3)} (${parts.join('; ')}), lr ${lr.toPrecision(3)}`;
+}
+
+async function reportResult(result: FinishedRun, runDir: string, json: string | undefined): Promise<void> {
+  const {status, iterations, trainingSeconds, divergence, final} = result;
+  if (json !== undefined) {
+    const figures = final === undefined ? {} : statsJson(final.evaluation);
+    await writeJson(json, {status, iterations, trainingSeconds, divergence, runDir, ...figures});
+  }
+  const time = `${iterations} iterations in ${formatDuration(trainingSeconds)}`;
+  const lines = {
+    finished: `finished: ${time}`,
+    diverged: `diverged (a result, not an error): ${divergence === undefined ? '' : describeDivergence(divergence)}`,
+    interrupted: `interrupted after ${time}; continue with: sf train --resume --out ${runDir}`,
+  };
+  process.stderr.write(`${lines[status]}\nrun folder: ${runDir}\n`);
+  if (final !== undefined && json !== '-') await writeOut(formatCocoStats(final.evaluation));
+}

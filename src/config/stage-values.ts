@@ -1,0 +1,100 @@
+/** Short forms of stage fields for the command line: `focal`, `constant:0.1`, `fixed:0.05`, or YAML in full. */
+import {parse} from 'yaml';
+import {UsageError} from '../errors.js';
+import {STAGE_FIELDS, type StageConfig, stageSchema} from './stage.js';
+import {suggestion} from './suggest.js';
+
+export type StageField = (typeof STAGE_FIELDS)[number];
+export type StageValue = {readonly text: string; readonly value: unknown};
+
+/** What a kind means when nothing else is said: the values of the paper and its baselines. */
+const USUAL: Readonly<Record<StageField, Readonly<Record<string, Readonly<Record<string, number>>>>>> = {
+  sampler: {all: {}, 'minibatch-biased': {n: 256, fraction: 0.5}},
+  classificationLoss: {'cross-entropy': {}, focal: {alpha: 0.25, gamma: 2}},
+  boxLoss: {'smooth-l1': {beta: 0.11}, l1: {}},
+  lossScaling: {none: {}, constant: {}, guided: {gain: 1}},
+  biasInit: {prior: {pi: 0.01}, optimal: {}, zero: {}},
+  scoreThreshold: {fixed: {theta: 0.05}, adaptive: {}},
+};
+
+/** The number that `kind:number` sets. */
+const MAIN_NUMBER: Readonly<Record<string, string>> = {
+  'minibatch-biased': 'n',
+  focal: 'gamma',
+  'smooth-l1': 'beta',
+  constant: 'w',
+  guided: 'gain',
+  prior: 'pi',
+  fixed: 'theta',
+};
+
+/**
+ * Reads `field=value,value,...`: the values that one field takes in an ablation.
+ * @throws UsageError for a field, kind or number that does not exist, naming the nearest.
+ */
+export function parseVariation(text: string): {
+  readonly field: StageField;
+  readonly values: readonly StageValue[];
+} {
+  const equals = text.indexOf('=');
+  const name = text.slice(0, Math.max(0, equals)).trim();
+  const field = STAGE_FIELDS.find(known => known === name);
+  if (field === undefined) {
+    throw new UsageError(
+      `--vary ${text}: expected FIELD=VALUE,... and ${JSON.stringify(name)} is no field${suggestion(name, STAGE_FIELDS)}`,
+    );
+  }
+  const values = splitOutsideBraces(text.slice(equals + 1)).map(part => ({
+    text: part,
+    value: checkedValue(field, part, text),
+  }));
+  if (values.length === 0) throw new UsageError(`--vary ${text}: there is no value after the =`);
+  return {field, values};
+}
+
+/** Parts between commas that are not inside {...}. */
+function splitOutsideBraces(text: string): readonly string[] {
+  const parts: string[] = [''];
+  let depth = 0;
+  for (const character of text) {
+    if (character === '{') depth++;
+    if (character === '}') depth--;
+    if (character === ',' && depth === 0) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts.map(part => part.trim()).filter(part => part !== '');
+}
+
+function checkedValue(field: StageField, part: string, flag: string): StageConfig[StageField] {
+  const value = part.startsWith('{') ? parseMap(part, flag) : shortForm(field, part, flag);
+  const parsed = stageSchema.shape[field].safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UsageError(`--vary ${flag}: ${part} is no ${field}: ${issue?.path.join('.')} ${issue?.message}`);
+}
+
+function parseMap(part: string, flag: string): unknown {
+  try {
+    return parse(part, {maxAliasCount: 0});
+  } catch {
+    throw new UsageError(`--vary ${flag}: ${part} is not YAML`);
+  }
+}
+
+function shortForm(field: StageField, part: string, flag: string): unknown {
+  const [kind = '', number] = part.split(':');
+  const kinds = USUAL[field];
+  const usual = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (usual === undefined) {
+    throw new UsageError(
+      `--vary ${flag}: ${field} has no kind ${kind}${suggestion(kind, Object.keys(kinds))}`,
+    );
+  }
+  if (number === undefined) return {kind, ...usual};
+  const key = MAIN_NUMBER[kind];
+  const value = Number(number);
+  if (key === undefined || number.trim() === '' || !Number.isFinite(value)) {
+    throw new UsageError(`--vary ${flag}: ${part} has a number that ${kind} does not take`);
+  }
+  return {kind, ...usual, [key]: value};
+}

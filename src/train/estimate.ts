@@ -1,0 +1,74 @@
+/** How long a run will take: a few real steps at a small size, scaled by pixels and images. */
+import * as tf from '@tensorflow/tfjs';
+import type {DataSetConfig, RunConfig} from '../config/run.js';
+import type {Batch} from '../data/batch.js';
+import {paddedSize, resizedSize, type Size} from '../data/resize.js';
+import {buildDetector, inputStd} from '../detectors/build.js';
+import {Random} from '../random/random.js';
+import {Sgd} from './sgd.js';
+import {trainStep} from './step.js';
+
+/** What data sets are assumed to look like before they are opened: the commonest size and the class count of COCO. */
+const TYPICAL_IMAGE: Size = {width: 640, height: 480};
+const TYPICAL_CLASSES = 80;
+/** Side of the images that are timed: larger ones are slower in proportion to their pixels. */
+const PROBE_SIDE = 256;
+const PROBE_STEPS = 3;
+
+/** Seconds of one training iteration of `config` on the engine in use; decoding is assumed to keep up. */
+export async function estimateIterationSeconds(config: RunConfig): Promise<number> {
+  const {data, input, model, schedule} = config;
+  const image =
+    data.train.kind === 'shapes' ? {width: data.train.size, height: data.train.size} : TYPICAL_IMAGE;
+  const canvas = paddedSize(resizedSize(image, input.resize), input.sizeDivisor);
+  const probe = paddedSize(
+    {width: Math.min(canvas.width, PROBE_SIDE), height: Math.min(canvas.height, PROBE_SIDE)},
+    input.sizeDivisor,
+  );
+  const classes = classCount(data.train);
+  const imbalance = {dense: {examples: 1000, foreground: 1}};
+  const detector = buildDetector(model, {classes, seed: 0, imbalance, inputStd: inputStd(input)});
+  const optimizer = new Sgd(detector.parameters, schedule);
+  const batch = randomBatch(probe);
+  try {
+    const seconds: number[] = [];
+    for (let step = 0; step < PROBE_STEPS; step++) {
+      const started = performance.now();
+      await trainStep(detector, batch, optimizer, 1e-6);
+      seconds.push((performance.now() - started) / 1000);
+    }
+    const scale = (canvas.width * canvas.height * schedule.imagesPerBatch) / (probe.width * probe.height);
+    return Math.min(...seconds) * scale;
+  } finally {
+    tf.dispose(batch.images);
+    optimizer.dispose();
+    detector.parameters.dispose();
+  }
+}
+
+function classCount(data: DataSetConfig): number {
+  switch (data.kind) {
+    case 'shapes':
+      return data.classes;
+    case 'voc':
+      return data.classes?.length ?? 20;
+    case 'coco':
+      return TYPICAL_CLASSES;
+  }
+}
+
+function randomBatch({width, height}: Size): Batch {
+  const random = new Random(0, 'probe');
+  const pixels = Float32Array.from({length: width * height * 3}, () => random.normal());
+  return {
+    images: tf.tensor4d(pixels, [1, height, width, 3]),
+    infos: [{imageId: 1, width, height, originalWidth: width, originalHeight: height, scaleX: 1, scaleY: 1}],
+    targets: [
+      {
+        boxes: Float32Array.of(width / 4, height / 4, width / 2, height / 2),
+        classes: Int32Array.of(1),
+      },
+    ],
+    iteration: 0,
+  };
+}

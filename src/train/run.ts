@@ -1,0 +1,142 @@
+/** A whole run: data sets, imbalance, detector, training, evaluation. Everything it decides is in its config. */
+import type {RunConfig} from '../config/run.js';
+import {trainingBatches} from '../data/batches.js';
+import type {Dataset} from '../data/dataset.js';
+import {type DatasetContext, openDataset} from '../data/open.js';
+import {buildDetector, inputStd} from '../detectors/build.js';
+import type {Detector} from '../detectors/detector.js';
+import {measureImbalance} from '../detectors/imbalance.js';
+import type {Engine} from '../engine/engine.js';
+import {UsageError} from '../errors.js';
+import {type DetectorEvaluation, evaluateDetector} from '../evaluate/evaluate-detector.js';
+import {writeEvaluation} from '../evaluate/evaluation-files.js';
+import type {Imbalance} from '../sampling-free/imbalance.js';
+import {loadLatest} from './checkpoint.js';
+import type {Checkpoint} from './checkpoint-file.js';
+import {type TrainOptions, type TrainResult, train} from './loop.js';
+
+export type RunOptions = {
+  readonly config: RunConfig;
+  readonly runDir: string;
+  readonly engine: Engine;
+  /** Where data sets are found and generated ones kept. */
+  readonly data: DatasetContext;
+  readonly description: Omit<TrainOptions['description'], 'engine'>;
+  /** Continue the run in `runDir` from its last checkpoint, if it has one. */
+  readonly resume: boolean;
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+  readonly listener: RunListener;
+};
+
+/** What a run tells while it goes on; the command line decides how to show it. */
+export type RunListener = {
+  readonly onNotice: (text: string) => void;
+  readonly onStart: (start: RunStart) => void;
+  readonly onIteration: NonNullable<TrainOptions['onIteration']>;
+  readonly onEvaluationProgress: (done: number, total: number) => void;
+};
+
+export type RunStart = {
+  readonly train: Dataset;
+  readonly val: Dataset;
+  readonly imbalance: Readonly<Record<string, Imbalance>>;
+  readonly parameters: number;
+  readonly startIteration: number;
+};
+
+export type FinishedRun = TrainResult & {readonly final?: DetectorEvaluation};
+
+/**
+ * Trains as the config says and evaluates the result on data.val: eval.json and detections.json of the run's folder.
+ * @throws UsageError or RunError with one line for the user
+ */
+export async function runTraining(options: RunOptions): Promise<FinishedRun> {
+  const {config, runDir, engine, listener, signal} = options;
+  const resume = options.resume ? await lastCheckpoint(runDir, listener.onNotice) : undefined;
+  const {trainSet, valSet} = await openDatasets(config, options.data);
+  for (const notice of [...trainSet.notices, ...valSet.notices]) {
+    listener.onNotice(`${notice.count} x ${notice.kind}, such as ${notice.example}`);
+  }
+
+  const imbalance = resume?.state.imbalance ?? measureImbalance(config, trainSet);
+  const detector = buildDetector(config.model, {
+    classes: trainSet.classNames.length,
+    seed: config.seed,
+    imbalance,
+    inputStd: inputStd(config.input),
+  });
+  listener.onStart({
+    train: trainSet,
+    val: valSet,
+    imbalance,
+    parameters: parameterCount(detector),
+    startIteration: resume?.state.iteration ?? 0,
+  });
+
+  const {imagesPerBatch} = config.schedule;
+  let final: DetectorEvaluation | undefined;
+  try {
+    const result = await train({
+      config,
+      detector,
+      runDir,
+      resume,
+      signal,
+      force: options.force,
+      description: {...options.description, engine: engine.name},
+      trainingSet: {classNames: [...trainSet.classNames], categoryIds: [...trainSet.categoryIds], imbalance},
+      batches: startIteration =>
+        trainingBatches(trainSet, {
+          input: config.input,
+          imagesPerBatch,
+          seed: config.seed,
+          startIteration,
+          trainIgnored: trainSet.trainIgnored ?? true,
+        }),
+      evaluate: async () => {
+        final = await evaluateDetector(detector, valSet, {
+          input: config.input,
+          imagesPerBatch,
+          onProgress: listener.onEvaluationProgress,
+        });
+        return final.evaluation.stats.AP;
+      },
+      onIteration: listener.onIteration,
+    });
+    if (result.status !== 'finished' || final === undefined) return result;
+    await writeEvaluation(runDir, final, valSet);
+    return {...result, final};
+  } finally {
+    detector.parameters.dispose();
+  }
+}
+
+async function lastCheckpoint(
+  runDir: string,
+  warn: (message: string) => void,
+): Promise<Checkpoint | undefined> {
+  const checkpoint = await loadLatest(runDir, warn);
+  if (checkpoint === undefined) warn(`${runDir} has no checkpoint yet; starting from the beginning`);
+  return checkpoint;
+}
+
+async function openDatasets(
+  {data}: RunConfig,
+  context: DatasetContext,
+): Promise<{trainSet: Dataset; valSet: Dataset}> {
+  const trainSet = await openDataset(data.train, context);
+  const valSet = await openDataset(data.val, context);
+  const [trained, evaluated] = [trainSet.classNames, valSet.classNames].map(names => names.join(', '));
+  if (trained !== evaluated) {
+    throw new UsageError(
+      `the classes of ${trainSet.name} (${trained}) and ${valSet.name} (${evaluated}) differ; ` +
+        'use annotation files with the same categories',
+    );
+  }
+  return {trainSet, valSet};
+}
+
+function parameterCount(detector: Detector): number {
+  return detector.parameters.all.reduce((sum, {variable}) => sum + variable.size, 0);
+}
