@@ -11,6 +11,7 @@ import {
   type TrainingBatch,
   trainingBatches,
 } from '../../src/data/batches.js';
+import {loadCoco} from '../../src/data/coco.js';
 import type {Dataset, ImageRecord} from '../../src/data/dataset.js';
 import {PixelCache} from '../../src/data/pixel-cache.js';
 
@@ -217,5 +218,35 @@ test.serial('a single file becomes a batch of one', async t => {
   t.deepEqual(infos, [
     {imageId: 0, width: 80, height: 48, originalWidth: 40, originalHeight: 24, scaleX: 2, scaleY: 2},
   ]);
+  tensor.dispose();
+});
+
+test.serial('photographs at 800/1333 become batches whose boxes lie inside', async t => {
+  const data = process.env.SF_TEST_DATA;
+  if (data === undefined) {
+    t.log('skipped: SF_TEST_DATA is unset');
+    t.pass();
+    return;
+  }
+  const annotations = join(data, 'coco-sample', 'annotations', 'instances.json');
+  const photographs = await loadCoco({
+    annotations,
+    images: join(data, 'coco-sample', 'images'),
+    name: 'sample',
+  });
+  const resized = {...input, sizeDivisor: 32, resize: {shortSide: 800, maxLongSide: 1333}};
+  const batches = trainingBatches(photographs, {input: resized, imagesPerBatch: 2, seed: 0, prefetch: 0});
+  const {value} = await batches.next();
+  await batches.return();
+  const {images: tensor, infos, targets} = value!;
+  const [, height, width] = tensor.shape;
+  t.deepEqual([height % 32, width % 32], [0, 0]);
+  infos.forEach((info, i) => {
+    t.true(Math.min(info.width, info.height) === 800 || Math.max(info.width, info.height) >= 1332);
+    t.true(info.width <= width && info.height <= height);
+    const {boxes} = targets[i]!;
+    t.true(boxes.length > 0);
+    t.true(boxes.every((value, j) => value >= 0 && value <= (j % 2 === 0 ? info.width : info.height)));
+  });
   tensor.dispose();
 });
