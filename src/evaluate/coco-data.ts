@@ -4,6 +4,7 @@
  */
 import type {Dataset} from '../data/dataset.js';
 import type {Detections} from '../detectors/detector.js';
+import {RunError} from '../errors.js';
 
 export type CocoCategory = {readonly id: number; readonly name: string};
 
@@ -38,6 +39,18 @@ export function boxAreas(boxes: Float64Array): Float64Array {
   const areas = new Float64Array(boxes.length / 4);
   for (let i = 0; i < areas.length; i++) areas[i] = boxes[4 * i + 2]! * boxes[4 * i + 3]!;
   return areas;
+}
+
+/** @throws RunError naming the first detection whose score or box is not made of finite numbers. */
+export function checkFinite({imageOf, boxes, scores}: CocoResults): void {
+  const score = scores.findIndex(value => !Number.isFinite(value));
+  const coordinate = boxes.findIndex(value => !Number.isFinite(value));
+  if (score < 0 && coordinate < 0) return;
+  const row = score >= 0 ? score : Math.floor(coordinate / 4);
+  throw new RunError(
+    `detection ${row} on image ${imageOf[row]} has a ${score >= 0 ? 'score' : 'box'} that is not a finite number; ` +
+      'the model that made it has diverged',
+  );
 }
 
 /** The annotations of an opened data set; class c becomes the file's category id, `ignore` is kept as it is. */

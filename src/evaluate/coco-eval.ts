@@ -35,7 +35,8 @@ export type CocoEvaluation = {
 
 /**
  * Evaluates detected boxes.
- * @throws RunError for a detection on an unknown image, UsageError for parameters that make no evaluation.
+ * @throws RunError for a detection on an unknown image or with numbers that are not finite, UsageError for parameters
+ * that make no evaluation.
  */
 export function evaluateCoco(
   groundTruth: CocoGroundTruth,

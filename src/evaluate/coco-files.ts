@@ -7,7 +7,13 @@ import {JsonRecord} from '../data/json-record.js';
 import {streamJson} from '../data/json-stream.js';
 import {RunError} from '../errors.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
-import {boxAreas, type CocoCategory, type CocoGroundTruth, type CocoResults} from './coco-data.js';
+import {
+  boxAreas,
+  type CocoCategory,
+  type CocoGroundTruth,
+  type CocoResults,
+  checkFinite,
+} from './coco-data.js';
 import {type CocoWarning, WarningCounter} from './coco-warnings.js';
 
 /** Numbers that are appended one by one. */
@@ -188,16 +194,7 @@ const RECORDS_A_CHUNK = 4096;
  * @throws RunError when it cannot be written, or a box or score is not a finite number.
  */
 export async function writeCocoResults(path: string, results: CocoResults): Promise<void> {
-  const stray = results.scores.findIndex(
-    (score, row) =>
-      !Number.isFinite(score) || !results.boxes.subarray(4 * row, 4 * row + 4).every(Number.isFinite),
-  );
-  if (stray >= 0) {
-    throw new RunError(
-      `detection ${stray} on image ${results.imageOf[stray]} has a box or score that is not a finite number; ` +
-        `${path} is not written: the model that made it has diverged`,
-    );
-  }
+  checkFinite(results);
   await writeFileAtomic(path, resultChunks(results));
 }
 

@@ -3,7 +3,7 @@
  * pycocotools joins images, so that equal scores fall in the same order here as there.
  */
 import {RunError} from '../errors.js';
-import type {CocoCategory, CocoGroundTruth, CocoResults} from './coco-data.js';
+import {type CocoCategory, type CocoGroundTruth, type CocoResults, checkFinite} from './coco-data.js';
 import type {CocoParameters} from './coco-parameters.js';
 import {sortByFallingScore} from './score-order.js';
 
@@ -34,13 +34,14 @@ const ANY_CATEGORY: CocoCategory = {id: -1, name: 'any'};
 
 /**
  * Records outside the evaluated images and categories are left out.
- * @throws RunError for a detection on an image that the annotations do not list.
+ * @throws RunError for a detection on an image that the annotations do not list, or with numbers that are not finite.
  */
 export function groupRecords(
   groundTruth: CocoGroundTruth,
   results: CocoResults,
   parameters: CocoParameters,
 ): Groups {
+  checkFinite(results);
   checkImages(groundTruth, results);
   const imageIds = evaluatedIds(groundTruth.imageIds, parameters.imageIds);
   const categoryIds = evaluatedIds(
@@ -63,7 +64,7 @@ export function groupRecords(
 }
 
 /** @throws RunError naming the first detection whose image the annotations do not list. */
-export function checkImages(groundTruth: CocoGroundTruth, results: CocoResults): void {
+function checkImages(groundTruth: CocoGroundTruth, results: CocoResults): void {
   const known = new Set(groundTruth.imageIds);
   const stray = results.imageOf.findIndex(id => !known.has(id));
   if (stray >= 0) {

@@ -30,9 +30,9 @@ export function boxOverlaps(groundTruth: CocoGroundTruth, results: CocoResults):
         const dw = dt[at + 2]!;
         const dh = dt[at + 3]!;
         const w = Math.min(dw + dx, gw + gx) - Math.max(dx, gx);
-        if (w <= 0) continue;
+        if (!(w > 0)) continue;
         const h = Math.min(dh + dy, gh + gy) - Math.max(dy, gy);
-        if (h <= 0) continue;
+        if (!(h > 0)) continue;
         const intersection = w * h;
         const detectionArea = dw * dh;
         const union = crowd ? detectionArea : detectionArea + groundTruthArea - intersection;

@@ -6,7 +6,7 @@ import {IGNORED, makePair, matchPair, outcomeOf, TRUE_POSITIVE} from '../../src/
 import {boxOverlaps} from '../../src/evaluate/coco-overlaps.js';
 import {AREA_RANGES, IOU_THRESHOLDS, RECALL_THRESHOLDS} from '../../src/evaluate/coco-parameters.js';
 import {COCO_STATS, type CocoStats} from '../../src/evaluate/coco-stats.js';
-import {anyScene, groundTruthOf, resultsOf, type Scene} from './scenes.js';
+import {anyScene, type Box, groundTruthOf, resultsOf, type Scene} from './scenes.js';
 
 const fixture = (name: string) =>
   new URL(`../../../test/fixtures/coco-by-hand/${name}`, import.meta.url).pathname;
@@ -143,6 +143,14 @@ test('A detection on an unknown image, and parameters that make no evaluation, a
   const results = resultsOf([{image: 7, category: 1, box: [0, 0, 1, 1], score: 1}]);
   t.throws(() => evaluateCoco(groundTruth, results), {
     message: /result 0: image_id 7 is not among the images/,
+  });
+  const broken = (box: Box, score: number) => resultsOf([{image: 1, category: 1, box, score}]);
+  t.throws(() => evaluateCoco(groundTruth, broken([0, 0, 1, 1], Number.NaN)), {
+    message:
+      'detection 0 on image 1 has a score that is not a finite number; the model that made it has diverged',
+  });
+  t.throws(() => evaluateCoco(groundTruth, broken([0, 0, Infinity, 1], 1)), {
+    message: /has a box that is not/,
   });
   const none = resultsOf([]);
   t.throws(() => evaluateCoco(groundTruth, none, {maxDetections: [100]}), {message: /three whole numbers/});
