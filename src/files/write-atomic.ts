@@ -51,7 +51,8 @@ export async function writeFileAtomic(
     await rename(temporary, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(temporary, {force: true});
+    // Where a parent is a file, this fails too; the first error is the one to report.
+    await rm(temporary, {force: true}).catch(() => undefined);
     throw writeError(path, error);
   }
 }
