@@ -1,0 +1,79 @@
+import * as tf from '@tensorflow/tfjs';
+import test from 'ava';
+import type {RunConfig} from '../../src/config/run.js';
+import type {Batch} from '../../src/data/batch.js';
+import {retinanet} from '../../src/detectors/retinanet.js';
+import {Random} from '../../src/random/random.js';
+import {loadLatest} from '../../src/train/checkpoint.js';
+import type {Checkpoint} from '../../src/train/checkpoint-file.js';
+import {train} from '../../src/train/loop.js';
+import {readMetrics} from '../../src/train/run-log.js';
+import {temporaryFolder} from '../temporary-folder.js';
+import {runConfig} from './run-config.js';
+
+const SIDE = 64;
+
+test.before(async () => {
+  await tf.setBackend('cpu');
+});
+
+/** Batch i: one noisy image with one object, both functions of i. */
+async function* batches(startIteration: number): AsyncGenerator<Batch, void, void> {
+  for (let iteration = startIteration; ; iteration++) {
+    const random = new Random(11, 'batch', iteration);
+    const pixels = Float32Array.from({length: SIDE * SIDE * 3}, () => random.normal());
+    const [x, y] = [random.uniform(0, 24), random.uniform(0, 24)];
+    const size = {height: SIDE, width: SIDE, originalHeight: SIDE, originalWidth: SIDE, scaleX: 1, scaleY: 1};
+    yield {
+      images: tf.tensor4d(pixels, [1, SIDE, SIDE, 3]),
+      infos: [{imageId: iteration, ...size}],
+      targets: [{boxes: Float32Array.of(x, y, x + 36, y + 36), classes: Int32Array.of(1 + random.int(2))}],
+      iteration,
+    };
+  }
+}
+
+/** @param stopAfter interrupts after this iteration */
+async function trainRetinaNet(
+  runDir: string,
+  config: RunConfig,
+  resume?: Checkpoint,
+  stopAfter = -1,
+): Promise<void> {
+  const detector = retinanet(config.model, {classes: 2, seed: config.seed, imbalance: {}, inputStd: 1});
+  const controller = new AbortController();
+  await train({
+    ...{config, detector, batches, runDir, resume, signal: controller.signal},
+    description: {configYaml: '', environment: {}, engine: 'cpu'},
+    trainingSet: {classNames: ['a', 'b'], categoryIds: [1, 2], imbalance: {}},
+    onIteration: ({iteration}) => {
+      if (iteration === stopAfter) controller.abort();
+    },
+  });
+  detector.parameters.dispose();
+}
+
+test.serial('RetinaNet that samples continues bit for bit, and leaves no tensor behind', async t => {
+  const {model, ...run} = runConfig({iterations: 3, baseLr: 0.01});
+  const dense = {
+    ...model.stages.dense,
+    sampler: {kind: 'minibatch-biased', n: 64, fraction: 0.5},
+    lossScaling: {kind: 'none'},
+  } as const;
+  const config = {...run, model: {...model, stages: {dense}}};
+  const [whole, halves] = [await temporaryFolder(t), await temporaryFolder(t)];
+  const before = tf.memory().numTensors;
+  await trainRetinaNet(whole, config);
+  await trainRetinaNet(halves, config, undefined, 1);
+  await trainRetinaNet(halves, config, await loadLatest(halves, t.fail));
+  t.is(tf.memory().numTensors, before);
+
+  const [expected, actual] = [await loadLatest(whole, t.fail), await loadLatest(halves, t.fail)];
+  t.is(actual?.state.iteration, 3);
+  t.deepEqual(actual?.parameters, expected?.parameters);
+  t.deepEqual(actual?.velocities, expected?.velocities);
+  const curve = async (runDir: string) =>
+    (await readMetrics(runDir)).map(({iteration, stages, gradNorm}) => ({iteration, stages, gradNorm}));
+  t.deepEqual(await curve(halves), await curve(whole));
+  t.is((await curve(whole)).length, 3);
+});
