@@ -45,13 +45,10 @@ export function parseDataFlag(text: string): DataConfig {
   if (kind === 'coco' && path !== '') return cocoLayout(existingFolder(text, path));
   if (kind === 'voc' && path !== '') return vocLayout(existingFolder(text, path));
   if (isFile(text)) return readDataFile(text);
-  const wrongKind = text.includes(':') && KINDS.every(known => known !== kind);
-  if (wrongKind)
-    throw new UsageError(
-      `--data ${text}: there is no kind ${JSON.stringify(text.split(':', 1)[0])}${
-        suggestion(kind, KINDS).startsWith('; did') ? suggestion(kind, KINDS) : ''
-      }; expected ${FORMS}`,
-    );
+  if (text.includes(':') && KINDS.every(known => known !== kind)) {
+    const given = text.slice(0, text.indexOf(':'));
+    throw new UsageError(`--data ${text}: there is no kind ${given}${suggestion(given, KINDS)}`);
+  }
   const reason = existsSync(text) ? 'that is a folder, of which kind?' : 'there is no such file';
   throw new UsageError(`--data ${text}: ${reason}; expected ${FORMS}`);
 }
