@@ -4,14 +4,14 @@ import type {InputConfig, ModelConfig, RunConfig} from '../config/run.js';
 import type {StageConfig} from '../config/stage.js';
 import type {Dataset} from '../data/dataset.js';
 import {paddedSize, resizedSize} from '../data/resize.js';
-import {imageTargets} from '../data/targets.js';
+import {imageTargets, trainableImages} from '../data/targets.js';
 import {type CountedImage, countImbalance, type Imbalance} from '../sampling-free/imbalance.js';
 
-/** The images of a data set as the network sees them, one at a time: resized, and padded on their own. */
+/** The images that are trained on as the network sees them, one at a time: resized, and padded on their own. */
 export function* countedImages(dataset: Dataset, input: InputConfig): Generator<CountedImage> {
-  for (const image of dataset.images) {
+  for (const image of trainableImages(dataset.images, dataset)) {
     const size = resizedSize(image, input.resize);
-    yield {...paddedSize(size, input.sizeDivisor), ...imageTargets(image, {...size, flip: false})};
+    yield {...paddedSize(size, input.sizeDivisor), ...imageTargets(image, {...size, flip: false}, dataset)};
   }
 }
 

@@ -77,7 +77,7 @@ export function convolutionLayer(scope: ModelScope, name: string, options: Convo
         );
       }
       const gamma = channelVector('norm.weight', 'norm', normScale, trainable);
-      const beta = channelVector('norm.bias', 'norm', 0, trainable);
+      const beta = channelVector('norm.bias', 'bias', 0, trainable);
       return x => {
         const convolved = convolution(x, filter, {stride, padding});
         return groupNorm(convolved, gamma, beta, {groups, epsilon: GROUP_NORM_EPSILON, relu});

@@ -1,6 +1,7 @@
 /** Detections drawn on their image: boxes with class name and score. */
 import sharp from 'sharp';
 import type {Detections} from '../detectors/detector.js';
+import {escapeXml} from './xml.js';
 
 export type DrawingOptions = {
   readonly classNames: readonly string[]; // [C]
@@ -72,12 +73,4 @@ function overlaySvg(
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" ` +
     `font-family="DejaVu Sans, Helvetica, Arial, sans-serif">${parts.join('')}</svg>`
   );
-}
-
-function escapeXml(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
 }

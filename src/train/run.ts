@@ -76,12 +76,20 @@ export async function runTraining(options: RunOptions): Promise<FinishedRun> {
 
   const {imagesPerBatch} = config.schedule;
   let final: DetectorEvaluation | undefined;
+  const evaluate = async (): Promise<number> => {
+    final = await evaluateDetector(detector, valSet, {
+      input: config.input,
+      imagesPerBatch,
+      onProgress: listener.onEvaluationProgress,
+    });
+    return final.evaluation.stats.AP;
+  };
   try {
     const result = await train({
       config,
       detector,
       runDir,
-      resume,
+      resume: options.resume ? (resume ?? 'from-start') : undefined,
       signal,
       force: options.force,
       description: {...options.description, engine: engine.name},
@@ -92,21 +100,17 @@ export async function runTraining(options: RunOptions): Promise<FinishedRun> {
           imagesPerBatch,
           seed: config.seed,
           startIteration,
-          trainIgnored: trainSet.trainIgnored ?? true,
         }),
-      evaluate: async () => {
-        final = await evaluateDetector(detector, valSet, {
-          input: config.input,
-          imagesPerBatch,
-          onProgress: listener.onEvaluationProgress,
-        });
-        return final.evaluation.stats.AP;
-      },
+      evaluate,
       onIteration: listener.onIteration,
     });
-    if (result.status !== 'finished' || final === undefined) return result;
-    await writeEvaluation(runDir, final, valSet);
-    return {...result, final};
+    if (result.status !== 'finished') return result;
+    // A run that was killed after its last evaluation and before writing it is evaluated again.
+    if (final === undefined) await evaluate();
+    const evaluated = final as DetectorEvaluation | undefined;
+    if (evaluated === undefined) throw new Error('the evaluation left no result');
+    await writeEvaluation(runDir, evaluated, valSet);
+    return {...result, final: evaluated};
   } finally {
     detector.parameters.dispose();
   }
