@@ -25,6 +25,6 @@ if (existsSync(kernels)) {
     'src/engine/wasm/kernels/index.ts',
     ...['--outFile', 'dist/src/engine/wasm/kernels.wasm'],
     ...['-O3', '--runtime', 'stub', '--importMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
-    ...['--enable', 'simd', '--noAssert'],
+    ...['--enable', 'simd', '--noAssert', '--use', 'abort='],
   ]);
 }

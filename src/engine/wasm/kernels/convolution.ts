@@ -1,0 +1,348 @@
+/**
+ * Convolution, its input gradient and its filter gradient on NHWC tensors, as matrix products over packed tiles
+ * (tile.ts). Depth runs over (kernel row, kernel column, channel), which is the order of a filter [kh, kw, in, out].
+ */
+import {accumulateTile, interleave4, packColumns, storeTile} from './tile';
+
+/** Bytes of packed pixels that are held while all output channels are computed from them: half of a level-2 cache. */
+const BLOCK_BYTES: usize = 131072;
+/** And at most this many tiles of four pixels. */
+const BLOCK_TILES: i32 = 256;
+/** Pixels over which the filter gradient sums before it goes to the next channels: their tile fits the level-1 cache. */
+const BLOCK_PIXELS: i32 = 512;
+
+// @ts-ignore: decorator
+@inline
+function ceilDivide(a: i32, b: i32): i32 {
+  return (a + b - 1) / b;
+}
+
+// @ts-ignore: decorator
+@inline
+function tilesOfBlock(depth: i32): i32 {
+  return max(1, min(BLOCK_TILES, <i32>(BLOCK_BYTES / (<usize>depth << 4))));
+}
+
+/** Bytes of scratch of `convolution` and `convolutionInputGradient` for a depth of kh * kw * (channels summed over). */
+export function convolutionScratch(depth: i32, channels: i32, outChannels: i32): usize {
+  const panels = <usize>ceilDivide(outChannels, 8) * ((<usize>depth + 1) << 5);
+  // A phase of the input gradient has fewer taps, so more tiles: the bounds hold for every depth up to this one.
+  return panels + (<usize>channels << 2) + 48 + (<usize>BLOCK_TILES << 4) + max(BLOCK_BYTES, <usize>depth << 4);
+}
+
+/** The filter as panels [out / 8][bias 8, then depth][8]. */
+function packFilter(filter: usize, bias: usize, depth: i32, outChannels: i32, to: usize): void {
+  for (let column = 0; column < outChannels; column += 8) {
+    const columns = min(8, outChannels - column);
+    for (let j = 0; j < 8; j++) {
+      const value: f32 = bias != 0 && j < columns ? load<f32>(bias + (<usize>(column + j) << 2)) : 0;
+      store<f32>(to + (<usize>j << 2), value);
+    }
+    packColumns(filter + (<usize>column << 2), <usize>outChannels << 2, depth, columns, to + 32);
+    to += (<usize>depth + 1) << 5;
+  }
+}
+
+/**
+ * Packs the windows of four pixels as [depth][4].
+ *
+ * @param lanes for each pixel the address of its window's origin, and the origin's row and column (may be outside)
+ * @param zeros `channels` zeros, read wherever a window is outside of the image
+ */
+function packWindows(
+  lanes: usize, kernelHeight: i32, kernelWidth: i32, channels: i32, height: i32, width: i32, zeros: usize, to: usize,
+): void {
+  const o0 = load<usize>(lanes), o1 = load<usize>(lanes, 12), o2 = load<usize>(lanes, 24), o3 = load<usize>(lanes, 36);
+  const y0 = load<i32>(lanes, 4), y1 = load<i32>(lanes, 16), y2 = load<i32>(lanes, 28), y3 = load<i32>(lanes, 40);
+  const x0 = load<i32>(lanes, 8), x1 = load<i32>(lanes, 20), x2 = load<i32>(lanes, 32), x3 = load<i32>(lanes, 44);
+  const pixel = <usize>channels << 2;
+  const last = width - kernelWidth;
+  const inside = x0 >= 0 && x1 >= 0 && x2 >= 0 && x3 >= 0 && x0 <= last && x1 <= last && x2 <= last && x3 <= last;
+  for (let r = 0; r < kernelHeight; r++) {
+    const row = <usize>r * <usize>width * pixel;
+    const in0 = <u32>(y0 + r) < <u32>height, in1 = <u32>(y1 + r) < <u32>height;
+    const in2 = <u32>(y2 + r) < <u32>height, in3 = <u32>(y3 + r) < <u32>height;
+    if (inside && in0 && in1 && in2 && in3) {
+      interleave4(o0 + row, o1 + row, o2 + row, o3 + row, kernelWidth * channels, to);
+      to += <usize>kernelWidth * (pixel << 2);
+      continue;
+    }
+    for (let s = 0; s < kernelWidth; s++) {
+      const at = row + <usize>s * pixel;
+      interleave4(
+        in0 && <u32>(x0 + s) < <u32>width ? o0 + at : zeros,
+        in1 && <u32>(x1 + s) < <u32>width ? o1 + at : zeros,
+        in2 && <u32>(x2 + s) < <u32>width ? o2 + at : zeros,
+        in3 && <u32>(x3 + s) < <u32>width ? o3 + at : zeros,
+        channels, to,
+      );
+      to += pixel << 2;
+    }
+  }
+}
+
+/**
+ * Correlates windows of `source` with packed panels, for the output pixels (outY + i outStep, outX + j outStep) of a grid.
+ * The window of grid pixel (i, j) starts at row i * step + originY and column j * step + originX of the source.
+ */
+function correlate(
+  source: usize, batch: i32, height: i32, width: i32, channels: i32,
+  kernelHeight: i32, kernelWidth: i32, step: i32, originY: i32, originX: i32,
+  panels: usize, scratch: usize,
+  out: usize, outHeight: i32, outWidth: i32, outChannels: i32,
+  gridHeight: i32, gridWidth: i32, outStep: i32, outY: i32, outX: i32, relu: bool,
+): void {
+  const depth = kernelHeight * kernelWidth * channels;
+  const panelBytes = (<usize>depth + 1) << 5;
+  const tileBytes = <usize>depth << 4;
+  const tilesMost = tilesOfBlock(depth);
+  const zeros = scratch;
+  const lanes = zeros + (<usize>channels << 2);
+  const rows = lanes + 48;
+  const block = rows + (<usize>tilesMost << 4);
+  memory.fill(zeros, 0, <usize>channels << 2);
+
+  const pixels = batch * gridHeight * gridWidth;
+  const pixelBytes = <usize>channels << 2;
+  let image = 0, i = 0, j = 0;
+  for (let pixel = 0; pixel < pixels; pixel += tilesMost << 2) {
+    const tiles = min(tilesMost, ceilDivide(pixels - pixel, 4));
+    for (let tile = 0; tile < tiles; tile++) {
+      for (let lane: usize = 0; lane < 4; lane++) {
+        const y = i * step + originY, x = j * step + originX;
+        store<usize>(lanes + lane * 12, source + <usize>((image * height + y) * width + x) * pixelBytes);
+        store<i32>(lanes + lane * 12, y, 4);
+        store<i32>(lanes + lane * 12, x, 8);
+        const to = <usize>((image * outHeight + outY + i * outStep) * outWidth + outX + j * outStep);
+        store<usize>(rows + (<usize>tile << 4) + (lane << 2), out + to * (<usize>outChannels << 2));
+        // The last tile repeats the last pixel: it stores the same values twice.
+        if (pixel + (tile << 2) + <i32>lane + 1 < pixels && ++j == gridWidth) {
+          j = 0;
+          if (++i == gridHeight) {
+            i = 0;
+            image++;
+          }
+        }
+      }
+      packWindows(
+        lanes, kernelHeight, kernelWidth, channels, height, width, zeros, block + <usize>tile * tileBytes,
+      );
+    }
+    let panel = panels;
+    for (let column = 0; column < outChannels; column += 8) {
+      const columns = min(8, outChannels - column);
+      for (let tile = 0; tile < tiles; tile++) {
+        storeTile(
+          block + <usize>tile * tileBytes, panel, depth, rows + (<usize>tile << 4), <usize>column << 2, columns, relu,
+        );
+      }
+      panel += panelBytes;
+    }
+  }
+}
+
+/** y [B, H', W', out] = relu?(x [B, H, W, in] * filter [kh, kw, in, out] + bias [out]); bias 0 for none. */
+export function convolution(
+  x: usize, filter: usize, bias: usize, y: usize, scratch: usize,
+  batch: i32, height: i32, width: i32, channels: i32, kernelHeight: i32, kernelWidth: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, stride: i32, padTop: i32, padLeft: i32, relu: bool,
+): void {
+  const depth = kernelHeight * kernelWidth * channels;
+  packFilter(filter, bias, depth, outChannels, scratch);
+  correlate(
+    x, batch, height, width, channels, kernelHeight, kernelWidth, stride, -padTop, -padLeft,
+    scratch, scratch + <usize>ceilDivide(outChannels, 8) * ((<usize>depth + 1) << 5),
+    y, outHeight, outWidth, outChannels, outHeight, outWidth, 1, 0, 0, relu,
+  );
+}
+
+/**
+ * The filter rotated by half a turn, with input and output channels exchanged, as panels [in / 8][bias 8, depth][8];
+ * only the taps of one phase: rows firstRow, firstRow + stride, ..., columns likewise.
+ */
+function packRotated(
+  filter: usize, kernelWidth: i32, channels: i32, outChannels: i32, stride: i32,
+  firstRow: i32, rows: i32, firstColumn: i32, columns: i32, to: usize,
+): void {
+  const row = <usize>outChannels << 2;
+  for (let channel = 0; channel < channels; channel += 8) {
+    const count = min(8, channels - channel);
+    v128.store(to, f32x4.splat(0));
+    v128.store(to, f32x4.splat(0), 16);
+    to += 32;
+    for (let r = rows - 1; r >= 0; r--) {
+      for (let s = columns - 1; s >= 0; s--) {
+        const tap = (firstRow + r * stride) * kernelWidth + firstColumn + s * stride;
+        packTransposed(filter + <usize>(tap * channels + channel) * row, row, outChannels, count, to);
+        to += row << 3;
+      }
+    }
+  }
+}
+
+/** `count` <= 8 rows of `depth` floats, `stride` bytes apart, as [depth][8] with zeros behind. */
+function packTransposed(from: usize, stride: usize, depth: i32, count: i32, to: usize): void {
+  for (let d = 0; d < depth; d++) {
+    for (let j = 0; j < 8; j++) {
+      const value: f32 = j < count ? load<f32>(from + <usize>j * stride) : 0;
+      store<f32>(to + (<usize>j << 2), value);
+    }
+    from += 4;
+    to += 32;
+  }
+}
+
+/**
+ * dx [B, H, W, in] from dy [B, H', W', out].
+ *
+ * A pixel of dx in row y meets dy through the kernel rows r = y + pad (mod stride) only. So dx falls into stride x stride
+ * phases, each of which is a correlation of dy, at stride 1, with the rotated filter of that phase's taps.
+ */
+export function convolutionInputGradient(
+  dy: usize, filter: usize, dx: usize, scratch: usize,
+  batch: i32, height: i32, width: i32, channels: i32, kernelHeight: i32, kernelWidth: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, stride: i32, padTop: i32, padLeft: i32,
+): void {
+  const panelsBytes =
+    <usize>ceilDivide(channels, 8) * ((<usize>(kernelHeight * kernelWidth * outChannels) + 1) << 5);
+  if (stride > kernelHeight || stride > kernelWidth) {
+    memory.fill(dx, 0, <usize>(batch * height * width * channels) << 2);
+  }
+  for (let y = 0; y < min(stride, height); y++) {
+    const firstRow = (y + padTop) % stride;
+    const rows = ceilDivide(kernelHeight - firstRow, stride);
+    if (firstRow >= kernelHeight) continue;
+    for (let x = 0; x < min(stride, width); x++) {
+      const firstColumn = (x + padLeft) % stride;
+      const columns = ceilDivide(kernelWidth - firstColumn, stride);
+      if (firstColumn >= kernelWidth) continue;
+      packRotated(
+        filter, kernelWidth, channels, outChannels, stride, firstRow, rows, firstColumn, columns, scratch,
+      );
+      correlate(
+        dy, batch, outHeight, outWidth, outChannels, rows, columns, 1,
+        (y + padTop - firstRow) / stride - (rows - 1), (x + padLeft - firstColumn) / stride - (columns - 1),
+        scratch, scratch + panelsBytes,
+        dx, height, width, channels, ceilDivide(height - y, stride), ceilDivide(width - x, stride), stride, y, x, false,
+      );
+    }
+  }
+}
+
+/** Bytes of scratch of `convolutionFilterGradient`. */
+export function filterGradientScratch(depth: i32, outHeight: i32, outWidth: i32, outChannels: i32): usize {
+  const panels = <usize>ceilDivide(outChannels, 8);
+  const pixels = <usize>(rowsOfBlock(outWidth) * outWidth);
+  return panels * (<usize>ceilDivide(depth, 4) << 7) + (panels * pixels << 5) + (pixels << 4);
+}
+
+// @ts-ignore: decorator
+@inline
+function rowsOfBlock(outWidth: i32): i32 {
+  return max(1, BLOCK_PIXELS / outWidth);
+}
+
+/**
+ * Packs one row of output pixels of one kernel tap as [outWidth][4]: 4 channels where `quad`, else lane 0 only.
+ *
+ * @param from address of the tap's channel in column 0 of the input row, 0 when the row is outside of the image
+ * @param column where the tap of output column 0 is in that row (may be negative)
+ */
+// @ts-ignore: decorator
+@inline
+function packTapRow(
+  from: usize, column: i32, pixel: usize, stride: i32, width: i32, outWidth: i32, to: usize, quad: bool,
+): void {
+  // Columns first <= j < last lie inside: 0 <= column + j stride < width.
+  let first = column < 0 ? min(outWidth, ceilDivide(-column, stride)) : 0;
+  let last = column >= width ? 0 : min(outWidth, (width - 1 - column) / stride + 1);
+  if (from == 0 || first >= last) first = last = outWidth;
+  let j = 0;
+  for (; j < first; j++) {
+    if (quad) v128.store(to, f32x4.splat(0));
+    else store<f32>(to, 0);
+    to += 16;
+  }
+  const step = <usize>stride * pixel;
+  let source = from + <usize>(column + first * stride) * pixel;
+  for (; j < last; j++) {
+    if (quad) v128.store(to, v128.load(source));
+    else store<f32>(to, load<f32>(source));
+    source += step;
+    to += 16;
+  }
+  for (; j < outWidth; j++) {
+    if (quad) v128.store(to, f32x4.splat(0));
+    else store<f32>(to, 0);
+    to += 16;
+  }
+}
+
+/**
+ * dfilter [kh, kw, in, out] from x [B, H, W, in] and dy [B, H', W', out]: for every block of output rows the product of
+ * the windows [depth, pixels] and the gradients [pixels, out], added to tiles that stay in scratch until the end.
+ */
+export function convolutionFilterGradient(
+  x: usize, dy: usize, dfilter: usize, scratch: usize,
+  batch: i32, height: i32, width: i32, channels: i32, kernelHeight: i32, kernelWidth: i32,
+  outHeight: i32, outWidth: i32, outChannels: i32, stride: i32, padTop: i32, padLeft: i32,
+): void {
+  const depth = kernelHeight * kernelWidth * channels;
+  const tiles = ceilDivide(depth, 4), panels = ceilDivide(outChannels, 8);
+  const rowsMost = rowsOfBlock(outWidth);
+  const sums = scratch; // [tiles][panels][4][8]
+  const windows = sums + <usize>(tiles * panels << 7); // [pixels][4]
+  const gradients = windows + <usize>(rowsMost * outWidth << 4); // [panels][pixels][8]
+  const pixel = <usize>channels << 2, outPixel = <usize>outChannels << 2;
+  const quad = (channels & 3) == 0;
+  const lanes = quad ? 1 : 4, channelsOfLane = quad ? 4 : 1;
+  memory.fill(sums, 0, <usize>(tiles * panels << 7));
+
+  const rowsAll = batch * outHeight;
+  for (let row = 0; row < rowsAll; row += rowsMost) {
+    const rows = min(rowsMost, rowsAll - row);
+    const pixels = rows * outWidth;
+    const from = dy + <usize>(row * outWidth) * outPixel;
+    for (let panel = 0; panel < panels; panel++) {
+      packColumns(
+        from + (<usize>panel << 5), outPixel, pixels, min(8, outChannels - (panel << 3)),
+        gradients + <usize>(panel * pixels << 5),
+      );
+    }
+    for (let tile = 0; tile < tiles; tile++) {
+      for (let lane = 0; lane < lanes; lane++) {
+        const index = (tile << 2) + lane * channelsOfLane;
+        const tap = index / channels, channel = index % channels;
+        const r = tap / kernelWidth, s = tap % kernelWidth;
+        let to = windows + (<usize>lane << 2);
+        let image = row / outHeight, outY = row % outHeight;
+        for (let k = 0; k < rows; k++) {
+          const y = outY * stride + r - padTop;
+          const inside = index < depth && <u32>y < <u32>height;
+          const at = inside ? x + <usize>((image * height + y) * width) * pixel + (<usize>channel << 2) : 0;
+          if (quad) packTapRow(at, s - padLeft, pixel, stride, width, outWidth, to, true);
+          else packTapRow(at, s - padLeft, pixel, stride, width, outWidth, to, false);
+          to += <usize>outWidth << 4;
+          if (++outY == outHeight) {
+            outY = 0;
+            image++;
+          }
+        }
+      }
+      for (let panel = 0; panel < panels; panel++) {
+        accumulateTile(
+          windows, gradients + <usize>(panel * pixels << 5), pixels, sums + <usize>((tile * panels + panel) << 7),
+        );
+      }
+    }
+  }
+
+  for (let index = 0; index < depth; index++) {
+    const to = dfilter + <usize>index * outPixel;
+    const row = sums + <usize>((index >> 2) * panels << 7) + <usize>((index & 3) << 5);
+    for (let column = 0; column < outChannels; column++) {
+      const value = load<f32>(row + (<usize>(column >> 3) << 7) + (<usize>(column & 7) << 2));
+      store<f32>(to + (<usize>column << 2), value);
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export {convolution, convolutionScratch, convolutionInputGradient, convolutionFilterGradient, filterGradientScratch} from './convolution';

@@ -1,0 +1,167 @@
+/**
+ * The one inner loop of all convolutions and matrix products: a tile of 4 rows and 8 columns,
+ *
+ *     c[i][j] += sum over k of a[k][i] * b[k][j],     a: [depth][4], b: [depth][8], both packed
+ *
+ * 8 accumulators, 2 vectors of b and one splat of a are what the 16 registers of x86-64 hold. Packed operands need one
+ * pointer each, and the packing is where padding, strides and transposes are dealt with.
+ */
+
+/** Adds the product to a tile in memory: c is [4][8], contiguous. */
+export function accumulateTile(a: usize, b: usize, depth: usize, c: usize): void {
+  let c00 = v128.load(c), c01 = v128.load(c, 16), c10 = v128.load(c, 32), c11 = v128.load(c, 48);
+  let c20 = v128.load(c, 64), c21 = v128.load(c, 80), c30 = v128.load(c, 96), c31 = v128.load(c, 112);
+  const end = b + (depth << 5);
+  while (b < end) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    c00 = f32x4.add(c00, f32x4.mul(s, b0));
+    c01 = f32x4.add(c01, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 4);
+    c10 = f32x4.add(c10, f32x4.mul(s, b0));
+    c11 = f32x4.add(c11, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 8);
+    c20 = f32x4.add(c20, f32x4.mul(s, b0));
+    c21 = f32x4.add(c21, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 12);
+    c30 = f32x4.add(c30, f32x4.mul(s, b0));
+    c31 = f32x4.add(c31, f32x4.mul(s, b1));
+    a += 16;
+    b += 32;
+  }
+  v128.store(c, c00); v128.store(c, c01, 16); v128.store(c, c10, 32); v128.store(c, c11, 48);
+  v128.store(c, c20, 64); v128.store(c, c21, 80); v128.store(c, c30, 96); v128.store(c, c31, 112);
+}
+
+/**
+ * Stores bias + product, optionally behind ReLU, to four rows.
+ *
+ * @param b a panel: 8 biases, then [depth][8]
+ * @param rows the addresses of the four output rows
+ * @param column bytes from the start of a row to its first column here
+ * @param columns how many of the 8 columns exist
+ */
+export function storeTile(
+  a: usize, b: usize, depth: usize, rows: usize, column: usize, columns: i32, relu: bool,
+): void {
+  let c00 = v128.load(b), c01 = v128.load(b, 16);
+  let c10 = c00, c11 = c01, c20 = c00, c21 = c01, c30 = c00, c31 = c01;
+  b += 32;
+  const end = b + (depth << 5);
+  while (b < end) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    c00 = f32x4.add(c00, f32x4.mul(s, b0));
+    c01 = f32x4.add(c01, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 4);
+    c10 = f32x4.add(c10, f32x4.mul(s, b0));
+    c11 = f32x4.add(c11, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 8);
+    c20 = f32x4.add(c20, f32x4.mul(s, b0));
+    c21 = f32x4.add(c21, f32x4.mul(s, b1));
+    s = v128.load32_splat(a, 12);
+    c30 = f32x4.add(c30, f32x4.mul(s, b0));
+    c31 = f32x4.add(c31, f32x4.mul(s, b1));
+    a += 16;
+    b += 32;
+  }
+  storeRow(load<usize>(rows) + column, c00, c01, columns, relu);
+  storeRow(load<usize>(rows, 4) + column, c10, c11, columns, relu);
+  storeRow(load<usize>(rows, 8) + column, c20, c21, columns, relu);
+  storeRow(load<usize>(rows, 12) + column, c30, c31, columns, relu);
+}
+
+// @ts-ignore: decorator
+@inline
+function storeRow(to: usize, low: v128, high: v128, columns: i32, relu: bool): void {
+  if (relu) {
+    // pmax(x, 0) = x < 0 ? 0 : x keeps a NaN: a diverged value must not hide behind the ReLU.
+    low = f32x4.pmax(low, f32x4.splat(0));
+    high = f32x4.pmax(high, f32x4.splat(0));
+  }
+  if (columns == 8) {
+    v128.store(to, low);
+    v128.store(to, high, 16);
+    return;
+  }
+  if (columns >= 4) {
+    v128.store(to, low);
+    low = high;
+    to += 16;
+    columns -= 4;
+  }
+  if (columns > 0) v128.store_lane<f32>(to, low, 0);
+  if (columns > 1) v128.store_lane<f32>(to, low, 1, 4);
+  if (columns > 2) v128.store_lane<f32>(to, low, 2, 8);
+}
+
+/** Four rows of `count` floats as [count][4]. */
+export function interleave4(r0: usize, r1: usize, r2: usize, r3: usize, count: usize, to: usize): void {
+  const vectors = r0 + ((count & ~3) << 2);
+  const end = r0 + (count << 2);
+  while (r0 < vectors) {
+    const x0 = v128.load(r0), x1 = v128.load(r1), x2 = v128.load(r2), x3 = v128.load(r3);
+    const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5), high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+    const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5), high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+    v128.store(to, v128.shuffle<f64>(low01, low23, 0, 2));
+    v128.store(to, v128.shuffle<f64>(low01, low23, 1, 3), 16);
+    v128.store(to, v128.shuffle<f64>(high01, high23, 0, 2), 32);
+    v128.store(to, v128.shuffle<f64>(high01, high23, 1, 3), 48);
+    r0 += 16; r1 += 16; r2 += 16; r3 += 16;
+    to += 64;
+  }
+  while (r0 < end) {
+    store<f32>(to, load<f32>(r0));
+    store<f32>(to, load<f32>(r1), 4);
+    store<f32>(to, load<f32>(r2), 8);
+    store<f32>(to, load<f32>(r3), 12);
+    r0 += 4; r1 += 4; r2 += 4; r3 += 4;
+    to += 16;
+  }
+}
+
+/**
+ * Eight columns of a matrix with rows of `stride` bytes as [depth][8]; columns that do not exist become 0.
+ *
+ * @param from address of the first row's first column here
+ */
+export function packColumns(from: usize, stride: usize, depth: usize, columns: i32, to: usize): void {
+  const end = to + (depth << 5);
+  if (columns == 8) {
+    while (to < end) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from, 16), 16);
+      from += stride;
+      to += 32;
+    }
+    return;
+  }
+  while (to < end) {
+    v128.store(to, f32x4.splat(0));
+    v128.store(to, f32x4.splat(0), 16);
+    for (let j: usize = 0; j < <usize>columns; j++) store<f32>(to + (j << 2), load<f32>(from + (j << 2)));
+    from += stride;
+    to += 32;
+  }
+}
+
+/** As packColumns for the transposed matrix: eight rows of `depth` contiguous floats, `stride` bytes apart, as [depth][8]. */
+export function packRows(from: usize, stride: usize, depth: usize, rows: i32, to: usize): void {
+  for (let j: i32 = 0; j < 8; j++) {
+    let target = to + (<usize>j << 2);
+    const end = target + (depth << 5);
+    if (j < rows) {
+      let source = from + <usize>j * stride;
+      while (target < end) {
+        store<f32>(target, load<f32>(source));
+        source += 4;
+        target += 32;
+      }
+    } else {
+      while (target < end) {
+        store<f32>(target, 0);
+        target += 32;
+      }
+    }
+  }
+}
