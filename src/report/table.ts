@@ -186,7 +186,7 @@ export function formatText(comparison: Comparison, style: TableStyle = PLAIN_STY
     if (cells.difference.some(text => text !== ''))
       lines.push(style.faint(line('difference', cells.difference)));
   }
-  return [...lines, '', ...footer(comparison).map(style.faint), ''].join('\n');
+  return [...lines, '', ...footer(comparison).map(line => style.faint(line)), ''].join('\n');
 }
 
 /** table-3: Table 3. */
