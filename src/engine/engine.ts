@@ -1,20 +1,8 @@
 /** What every engine is: a tfjs backend with a name, the reason why it was taken, and its memory. */
+import type {EngineName} from '../config/engine-choice.js';
 import type {EngineMemory} from './memory.js';
 
-/** Engines by name. Another engine enters here, in ENGINE_CHOICES, in AUTO_ORDER and in the drivers of open.ts. */
-export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
-export type EngineChoice = 'auto' | EngineName;
-
-/** The values of `--engine`. */
-export const ENGINE_CHOICES = [
-  'auto',
-  'tensorflow',
-  'wasm',
-  'cpu',
-] as const satisfies readonly EngineChoice[];
-
-/** What `auto` tries, the fastest first. `cpu` is the reference of the tests and never a default. */
-export const AUTO_ORDER = ['tensorflow', 'wasm'] as const satisfies readonly EngineName[];
+export {AUTO_ORDER, ENGINE_CHOICES, type EngineChoice, type EngineName} from '../config/engine-choice.js';
 
 /** One engine as `sf env` lists it: whether it can be opened here, and in one line what it is or why not. */
 export type EngineReport = {readonly name: EngineName; readonly available: boolean; readonly detail: string};

@@ -7,8 +7,9 @@ import {promisify} from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import {version_wasm} from '@tensorflow/tfjs-backend-wasm';
 import sharp from 'sharp';
+import type {EngineName} from '../config/engine-choice.js';
 import {errorCode} from '../files/write-atomic.js';
-import type {EngineName, EngineReport} from './engine.js';
+import type {EngineReport} from './engine.js';
 import {automaticEngine, findEngines} from './open.js';
 
 export type Environment = {

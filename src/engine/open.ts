@@ -1,15 +1,8 @@
 /** Opens the engine that computes all tensors of the process, and lists those that could. */
+import {AUTO_ORDER, ENGINE_CHOICES, type EngineChoice, type EngineName} from '../config/engine-choice.js';
 import {RunError, UsageError} from '../errors.js';
 import {cpuDriver} from './cpu.js';
-import {
-  AUTO_ORDER,
-  ENGINE_CHOICES,
-  type Engine,
-  type EngineChoice,
-  type EngineDriver,
-  type EngineName,
-  type EngineReport,
-} from './engine.js';
+import type {Engine, EngineDriver, EngineReport} from './engine.js';
 import {tensorflowDriver} from './tensorflow.js';
 import {wasmDriver} from './wasm.js';
 

@@ -1,5 +1,5 @@
 /** Specs of tfjs-core's suite that an engine need not pass, by name, each with its reason. */
-import type {EngineName} from '../../src/engine/engine.js';
+import type {EngineName} from '../../src/config/engine-choice.js';
 
 export type Exclusion = {
   /** Matched against 'suite spec'. */

@@ -8,7 +8,7 @@ import {rm, writeFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import {dirname, sep} from 'node:path';
 import {parseArgs} from 'node:util';
-import type {EngineName} from '../../src/engine/engine.js';
+import type {EngineName} from '../../src/config/engine-choice.js';
 import {bundleSuite} from './bundle.js';
 import {exclusionsOf} from './exclusions.js';
 import {type ConformanceReport, formatReport, reportOf} from './report.js';

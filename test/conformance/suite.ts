@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import {setWasmPaths} from '@tensorflow/tfjs-backend-wasm';
 import {setTestEnvs} from '@tensorflow/tfjs-core/dist/jasmine_util.js';
 import jasmineRequire from 'jasmine-core/lib/jasmine-core/jasmine.js';
-import type {EngineName} from '../../src/engine/engine.js';
+import type {EngineName} from '../../src/config/engine-choice.js';
 import {openEngine} from '../../src/engine/open.js';
 
 export type SpecResult = {

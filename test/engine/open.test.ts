@@ -1,11 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
-import {
-  ENGINE_CHOICES,
-  type EngineChoice,
-  type EngineDriver,
-  type EngineName,
-} from '../../src/engine/engine.js';
+import {ENGINE_CHOICES, type EngineChoice, type EngineName} from '../../src/config/engine-choice.js';
+import type {EngineDriver} from '../../src/engine/engine.js';
 import {automaticEngine, findEngines, openEngine, openFirst} from '../../src/engine/open.js';
 import {RunError, UsageError} from '../../src/errors.js';
 

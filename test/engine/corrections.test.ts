@@ -1,0 +1,121 @@
+import * as tf from '@tensorflow/tfjs';
+import {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
+import test from 'ava';
+import {openEngine} from '../../src/engine/open.js';
+
+test.before(async () => void (await openEngine('wasm')));
+
+/** Values of what `fn` returns; every tensor made inside is disposed. */
+function values(fn: () => tf.Tensor): number[] {
+  const before = tf.memory().numTensors;
+  const result = tf.tidy(() => [...fn().dataSync()]);
+  if (tf.memory().numTensors !== before) throw new Error('tensors were left behind');
+  return result;
+}
+
+function stockBackend(): BackendWasm {
+  const backend = tf.backend();
+  if (!(backend instanceof BackendWasm)) throw new Error('the wasm engine has another backend');
+  return backend;
+}
+
+test('a clone shares the data of its original, and either outlives the other', t => {
+  const backend = stockBackend();
+  const before = backend.numDataIds();
+  const original = tf.tensor1d([1, 2, 3]);
+  const clone = tf.clone(original);
+  t.is(backend.numDataIds() - before, 1);
+  original.dispose();
+  t.deepEqual([...clone.dataSync()], [1, 2, 3]);
+  clone.dispose();
+  t.is(backend.numDataIds(), before);
+});
+
+test('a cast to bool is true for everything but 0, also below 1 and at 256', t => {
+  t.deepEqual(
+    values(() => tf.cast(tf.tensor1d([0.5, -0, 3.9, -2.9, Number.NaN]), 'bool')),
+    [1, 0, 1, 1, 1],
+  );
+  t.deepEqual(
+    values(() => tf.cast(tf.tensor1d([256, 0, -1], 'int32'), 'bool')),
+    [1, 0, 1],
+  );
+});
+
+test('clipping keeps NaN, so that a diverged loss shows', t => {
+  const clipped = values(() => tf.clipByValue(tf.tensor1d([-5, 0.5, 5, Number.NaN]), -1, 1));
+  t.deepEqual(clipped, [-1, 0.5, 1, Number.NaN]);
+});
+
+test('a slice of any rank equals the one computed index by index', t => {
+  const shapes = [[7], [4, 5], [3, 4, 5], [2, 3, 4, 5], [2, 3, 2, 2, 3]];
+  for (const shape of shapes) {
+    const size = tf.util.sizeFromShape(shape);
+    const strides = [...tf.util.computeStrides(shape), 1];
+    for (const inset of [0, 1]) {
+      const begin = shape.map(n => (n > 2 ? inset : 0));
+      const sizes = shape.map((n, axis) => n - begin[axis]! - (n > 3 ? inset : 0));
+      // Element `i` of arange has the value i: the expected values are the flat indices of the slice.
+      const expected = Array.from({length: tf.util.sizeFromShape(sizes)}, (_, flat) =>
+        tf.util
+          .indexToLoc(flat, sizes.length, tf.util.computeStrides(sizes))
+          .reduce((sum, index, axis) => sum + (begin[axis]! + index) * strides[axis]!, 0),
+      );
+      t.deepEqual(
+        values(() => tf.slice(tf.reshape(tf.range(0, size), shape), begin, sizes)),
+        expected,
+      );
+    }
+  }
+  t.deepEqual(
+    values(() => tf.slice(tf.zeros([2, 3]), [0, 1], [2, 0])),
+    [],
+  );
+});
+
+test('a slice that reaches past its tensor throws', t => {
+  t.throws(() => tf.tidy(() => tf.slice(tf.zeros([4, 3]), [1, 1], [10, 10])));
+});
+
+test('a padded 1x1 pool reads its padding', t => {
+  // Rows and columns -1, 1, 3 of 0..15 in 4x4: the first of each is padding.
+  const image = (): tf.Tensor4D => tf.reshape(tf.range(0, 16), [1, 4, 4, 1]);
+  const pad = Number.NEGATIVE_INFINITY;
+  t.deepEqual(
+    values(() => tf.maxPool(image(), 1, 2, 1)),
+    [pad, pad, pad, pad, 5, 7, pad, 13, 15],
+  );
+  t.deepEqual(
+    values(() => tf.maxPool(image(), 1, 2, 'valid')),
+    [0, 2, 8, 10],
+  );
+});
+
+test('integers are multiplied exactly, with either operand transposed', t => {
+  // [[1, 2], [3, 4]] times [[5, 6], [7, 8]] is [[19, 22], [43, 50]].
+  const a = [1, 2, 3, 4];
+  const b = [5, 6, 7, 8];
+  const multiply = (left: number[], right: number[], transposeA = false, transposeB = false): number[] =>
+    values(() =>
+      tf.matMul(
+        tf.tensor2d(left, [2, 2], 'int32'),
+        tf.tensor2d(right, [2, 2], 'int32'),
+        transposeA,
+        transposeB,
+      ),
+    );
+  t.deepEqual(multiply(a, b), [19, 22, 43, 50]);
+  t.deepEqual(multiply([1, 3, 2, 4], b, true), [19, 22, 43, 50]);
+  t.deepEqual(multiply(a, [5, 7, 6, 8], false, true), [19, 22, 43, 50]);
+});
+
+test('a stock kernel that warns instead of computing throws', t => {
+  // Its C++ prints 'Equal for tensor ids 1 and 2 failed. Unsupported input_type 3' and returns what lay in memory.
+  t.throws(() => tf.tidy(() => tf.equal(tf.tensor1d(['a']), tf.tensor1d(['a']))), {
+    message: /^engine wasm: Equal for tensor ids .* failed/,
+  });
+  t.deepEqual(
+    values(() => tf.add(tf.tensor1d([1]), 1)),
+    [2],
+  );
+});
