@@ -7,7 +7,8 @@ import {RunError} from '../errors.js';
 import type {Dataset, ImageRecord} from './dataset.js';
 import {GroundTruthTable, type ObjectRow} from './ground-truth-table.js';
 import {describe, isObject, JsonRecord} from './json-record.js';
-import {type JsonOutline, type JsonVisitor, streamJson} from './json-stream.js';
+import type {JsonOutline, JsonVisitor} from './json-splitter.js';
+import {streamJson} from './json-stream.js';
 import {EMPTY_BOX, MAX_EMPTY_BOXES, Notices} from './notices.js';
 import type {RunLengths, Shape} from './polygon.js';
 

@@ -1,0 +1,307 @@
+/**
+ * Cuts a JSON document that comes in chunks into the elements of its top-level arrays. What is between the elements is
+ * checked here byte by byte, what is inside them by JSON.parse.
+ */
+import {RunError} from '../errors.js';
+
+export type JsonVisitor = {
+  /** One element of a top-level array. `section` is the key of the array, '' if the document itself is an array. */
+  element(section: string, index: number, value: unknown): void;
+  /** A top-level member that is not an array. */
+  member?(key: string, value: unknown): void;
+};
+
+/** What the document was: a list, or an object with `sections` (its arrays, with their lengths). */
+export type JsonOutline = {
+  readonly kind: 'array' | 'object';
+  readonly sections: ReadonlyMap<string, number>;
+};
+
+const MAX_VALUE_BYTES = 256 << 20;
+const MAX_DEPTH = 64;
+
+/** What the next byte that is not white space has to be. */
+type Expected =
+  | 'document'
+  | 'key-or-end'
+  | 'key'
+  | 'colon'
+  | 'member'
+  | 'comma-or-end-of-object'
+  | 'element-or-end'
+  | 'element'
+  | 'comma-or-end-of-array'
+  | 'nothing';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+const IS_SPACE = byteTable(' \t\r\n', 1);
+const ENDS_SCALAR = byteTable(' \t\r\n,]}', 1);
+/** 0: of no interest between strings; 1: a quote; 2: an opening bracket; 3: a closing one. */
+const STRUCTURE = byteTable('"', 1);
+for (const byte of [OPEN_ARRAY, OPEN_OBJECT]) STRUCTURE[byte] = 2;
+for (const byte of [CLOSE_ARRAY, CLOSE_OBJECT]) STRUCTURE[byte] = 3;
+
+function byteTable(characters: string, value: number): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const byte of Buffer.from(characters)) table[byte] = value;
+  return table;
+}
+
+/** Takes a document in chunks and hands its pieces to the visitor. Throws RunError where it is not JSON. */
+export class JsonSplitter {
+  private expected: Expected = 'document';
+  private kind: JsonOutline['kind'] = 'object';
+  private key = '';
+  private readonly keys = new Set<string>();
+  private readonly sections = new Map<string, number>();
+  /** Bytes of the document before the current chunk. */
+  private offset = 0;
+
+  // The value that is being read: its first bytes if it began in an earlier chunk, and where the scan stands in it.
+  private reading: 'nothing' | 'scalar' | 'nested' = 'nothing';
+  private pending: Buffer[] = [];
+  private pendingBytes = 0;
+  private depth = 0;
+  private inString = false;
+  private escaped = false;
+
+  constructor(
+    private readonly path: string,
+    private readonly visitor: JsonVisitor,
+  ) {}
+
+  feed(chunk: Buffer): void {
+    let i = this.offset === 0 ? startOfText(this.path, chunk) : 0;
+    let valueStart = 0;
+    while (i < chunk.length) {
+      if (this.reading === 'nothing') {
+        if (IS_SPACE[chunk[i] as number] === 1) {
+          i++;
+          continue;
+        }
+        const consumed = this.structure(chunk[i] as number, i);
+        if (consumed) {
+          i++;
+          continue;
+        }
+        valueStart = i;
+        i = this.begin(chunk[i] as number, i);
+      }
+      const end = this.reading === 'scalar' ? endOfScalar(chunk, i) : this.endOfNested(chunk, i);
+      if (end === -1) break;
+      this.finish(chunk, valueStart, end);
+      i = end;
+    }
+    if (this.reading !== 'nothing') this.keep(chunk, valueStart);
+    this.offset += chunk.length;
+  }
+
+  /** To be called after the last chunk. */
+  end(): JsonOutline {
+    if (this.offset === 0) throw new RunError(`${this.path} is empty; it should be a JSON file`);
+    if (this.expected !== 'nothing')
+      throw new RunError(
+        `${this.path} ends after ${this.offset} bytes in the middle of ${this.where()}: the file is truncated; copy or write it again`,
+      );
+    return {kind: this.kind, sections: this.sections};
+  }
+
+  /** Takes one byte of the structure around values; false if a value (or key) begins with it. */
+  private structure(byte: number, i: number): boolean {
+    switch (this.expected) {
+      case 'document':
+        if (byte !== OPEN_ARRAY && byte !== OPEN_OBJECT) throw this.notJson(byte, i, '{ or [');
+        this.kind = byte === OPEN_ARRAY ? 'array' : 'object';
+        this.expected = byte === OPEN_ARRAY ? 'element-or-end' : 'key-or-end';
+        if (byte === OPEN_ARRAY) this.sections.set('', 0);
+        return true;
+      case 'key-or-end':
+      case 'key':
+        if (byte === QUOTE) return false;
+        if (byte !== CLOSE_OBJECT || this.expected === 'key') throw this.notJson(byte, i, 'a key in quotes');
+        this.expected = 'nothing';
+        return true;
+      case 'colon':
+        if (byte !== COLON) throw this.notJson(byte, i, '":"');
+        this.expected = 'member';
+        return true;
+      case 'member':
+        if (byte !== OPEN_ARRAY) return false;
+        this.sections.set(this.key, 0);
+        this.expected = 'element-or-end';
+        return true;
+      case 'comma-or-end-of-object':
+        if (byte !== COMMA && byte !== CLOSE_OBJECT) throw this.notJson(byte, i, '"," or "}"');
+        this.expected = byte === COMMA ? 'key' : 'nothing';
+        return true;
+      case 'element-or-end':
+      case 'element':
+        if (byte !== CLOSE_ARRAY) return false;
+        if (this.expected === 'element') throw this.notJson(byte, i, 'an element');
+        this.endArray();
+        return true;
+      case 'comma-or-end-of-array':
+        if (byte !== COMMA && byte !== CLOSE_ARRAY) throw this.notJson(byte, i, '"," or "]"');
+        if (byte === COMMA) this.expected = 'element';
+        else this.endArray();
+        return true;
+      case 'nothing':
+        throw this.notJson(byte, i, 'the end of the file');
+    }
+  }
+
+  private endArray(): void {
+    this.expected = this.kind === 'array' ? 'nothing' : 'comma-or-end-of-object';
+  }
+
+  /** Starts on a value whose first byte is `byte` at index i; returns the index where its scan goes on. */
+  private begin(byte: number, i: number): number {
+    this.inString = byte === QUOTE;
+    this.depth = byte === OPEN_ARRAY || byte === OPEN_OBJECT ? 1 : 0;
+    const nested = this.inString || this.depth === 1;
+    this.reading = nested ? 'nested' : 'scalar';
+    return nested ? i + 1 : i;
+  }
+
+  /** Index after the string, list or object that is being read, or -1 if the chunk ends first. */
+  private endOfNested(chunk: Buffer, from: number): number {
+    const n = chunk.length;
+    let i = from;
+    while (i < n) {
+      if (this.inString) {
+        if (this.escaped) {
+          this.escaped = false;
+          i++;
+        }
+        while (i < n && chunk[i] !== QUOTE && chunk[i] !== BACKSLASH) i++;
+        if (i >= n) return -1;
+        if (chunk[i++] === BACKSLASH) {
+          this.escaped = true;
+          continue;
+        }
+        this.inString = false;
+        if (this.depth === 0) return i;
+      }
+      let structure = 0;
+      while (i < n) {
+        structure = STRUCTURE[chunk[i++] as number] as number;
+        if (structure !== 0) break;
+      }
+      if (structure === 1) this.inString = true;
+      else if (structure === 2 && ++this.depth > MAX_DEPTH)
+        throw new RunError(`${this.path}: ${this.where()} is nested deeper than ${MAX_DEPTH} levels`);
+      else if (structure === 3 && --this.depth === 0) return i;
+    }
+    return -1;
+  }
+
+  /** Keeps the part of an unfinished value that lies in this chunk: the chunk's memory is used again. */
+  private keep(chunk: Buffer, valueStart: number): void {
+    const part = Buffer.from(this.pending.length === 0 ? chunk.subarray(valueStart) : chunk);
+    this.pending.push(part);
+    this.pendingBytes += part.length;
+    if (this.pendingBytes > MAX_VALUE_BYTES)
+      throw new RunError(`${this.path}: ${this.where()} is larger than ${MAX_VALUE_BYTES >> 20} MiB`);
+  }
+
+  private finish(chunk: Buffer, valueStart: number, end: number): void {
+    let text: string;
+    if (this.pending.length === 0) text = chunk.toString('utf8', valueStart, end);
+    else {
+      text = Buffer.concat([...this.pending, chunk.subarray(0, end)]).toString('utf8');
+      this.pending = [];
+      this.pendingBytes = 0;
+    }
+    this.reading = 'nothing';
+    this.deliver(this.parse(text, end));
+  }
+
+  private parse(text: string, end: number): unknown {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      const reason = error instanceof Error ? oneLine(error.message) : String(error);
+      throw new RunError(
+        `${this.path}: ${this.where()} is not valid JSON (it ends at byte ${this.offset + end}): ${reason}`,
+      );
+    }
+  }
+
+  private deliver(value: unknown): void {
+    switch (this.expected) {
+      case 'key-or-end':
+      case 'key':
+        this.key = String(value);
+        if (this.keys.has(this.key))
+          throw new RunError(`${this.path} has ${JSON.stringify(this.key)} twice; merge the two`);
+        this.keys.add(this.key);
+        this.expected = 'colon';
+        return;
+      case 'member':
+        this.visitor.member?.(this.key, value);
+        this.expected = 'comma-or-end-of-object';
+        return;
+      default: {
+        const section = this.kind === 'array' ? '' : this.key;
+        const index = this.sections.get(section) ?? 0;
+        this.sections.set(section, index + 1);
+        this.visitor.element(section, index, value);
+        this.expected = 'comma-or-end-of-array';
+      }
+    }
+  }
+
+  /** The place that is being read, for messages. */
+  private where(): string {
+    switch (this.expected) {
+      case 'element-or-end':
+      case 'element':
+      case 'comma-or-end-of-array': {
+        const section = this.kind === 'array' ? '' : this.key;
+        return `${section === '' ? 'element ' : section}[${this.sections.get(section) ?? 0}]`;
+      }
+      case 'colon':
+      case 'member':
+        return JSON.stringify(this.key);
+      default:
+        return this.key === '' ? 'its first key' : `what follows ${JSON.stringify(this.key)}`;
+    }
+  }
+
+  private notJson(byte: number, i: number, expected: string): RunError {
+    const found = byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}"` : `byte ${byte}`;
+    return new RunError(
+      `${this.path} is not valid JSON: expected ${expected} at byte ${this.offset + i}, found ${found}`,
+    );
+  }
+}
+
+function endOfScalar(chunk: Buffer, from: number): number {
+  for (let i = from; i < chunk.length; i++) if (ENDS_SCALAR[chunk[i] as number] === 1) return i;
+  return -1;
+}
+
+/** Index of the first byte of text: behind a UTF-8 mark. Says what the file is if it is plainly something else. */
+function startOfText(path: string, chunk: Buffer): number {
+  const [a, b, c] = chunk;
+  if (a === 0xef && b === 0xbb && c === 0xbf) return 3;
+  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
+    throw new RunError(`${path} is UTF-16 text; save it as UTF-8`);
+  if (a === 0x1f && b === 0x8b) throw new RunError(`${path} is compressed by gzip; unpack it first`);
+  if (a === 0x50 && b === 0x4b) throw new RunError(`${path} is a zip archive; unpack it first`);
+  return 0;
+}
+
+/** JSON.parse quotes the text it failed on, line ends included. */
+function oneLine(message: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
+  return message.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 160);
+}
