@@ -38,7 +38,10 @@ export const anchorsSchema = z.strictObject({
   scalesPerOctave: positiveInt,
   /** Height / width. */
   aspectRatios: z.array(positive).min(1),
-  /** Width and height rounded as in maskrcnn-benchmark, centre at (stride - 1) / 2 (PAPER: none; the release: yes). */
+  /**
+   * Width and height rounded as in maskrcnn-benchmark, and its centre: (stride - 1) / 2 of inclusive corners, which is
+   * stride / 2 in continuous coordinates. The paper does not mention it; the authors' release does it.
+   */
   legacyRounding: z.boolean(),
 });
 

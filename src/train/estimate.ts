@@ -13,6 +13,8 @@ const TYPICAL_IMAGE: Size = {width: 640, height: 480};
 const TYPICAL_CLASSES = 80;
 /** Side of the images that are timed: larger ones are slower in proportion to their pixels. */
 const PROBE_SIDE = 256;
+/** A batch of at most this many pixels is timed whole, since small steps are dominated by what does not scale. */
+const WHOLE_BATCH_PIXELS = 512 * 512;
 const PROBE_STEPS = 3;
 
 /** Seconds of one training iteration of `config` on the engine in use; decoding is assumed to keep up. */
@@ -29,7 +31,9 @@ export async function estimateIterationSeconds(config: RunConfig): Promise<numbe
   const imbalance = {dense: {examples: 1000, foreground: 1}};
   const detector = buildDetector(model, {classes, seed: 0, imbalance, inputStd: inputStd(input)});
   const optimizer = new Sgd(detector.parameters, schedule);
-  const batch = randomBatch(probe);
+  const whole = probe.width * probe.height * schedule.imagesPerBatch <= WHOLE_BATCH_PIXELS;
+  const images = whole ? schedule.imagesPerBatch : 1;
+  const batch = randomBatch(probe, images);
   try {
     const seconds: number[] = [];
     for (let step = 0; step < PROBE_STEPS; step++) {
@@ -37,7 +41,8 @@ export async function estimateIterationSeconds(config: RunConfig): Promise<numbe
       await trainStep(detector, batch, optimizer, 1e-6);
       seconds.push((performance.now() - started) / 1000);
     }
-    const scale = (canvas.width * canvas.height * schedule.imagesPerBatch) / (probe.width * probe.height);
+    const scale =
+      (canvas.width * canvas.height * schedule.imagesPerBatch) / (probe.width * probe.height * images);
     return Math.min(...seconds) * scale;
   } finally {
     tf.dispose(batch.images);
@@ -57,18 +62,25 @@ function classCount(data: DataSetConfig): number {
   }
 }
 
-function randomBatch({width, height}: Size): Batch {
+function randomBatch({width, height}: Size, images: number): Batch {
   const random = new Random(0, 'probe');
-  const pixels = Float32Array.from({length: width * height * 3}, () => random.normal());
+  const pixels = Float32Array.from({length: images * width * height * 3}, () => random.normal());
+  const targets = {
+    boxes: Float32Array.of(width / 4, height / 4, width / 2, height / 2),
+    classes: Int32Array.of(1),
+  };
   return {
-    images: tf.tensor4d(pixels, [1, height, width, 3]),
-    infos: [{imageId: 1, width, height, originalWidth: width, originalHeight: height, scaleX: 1, scaleY: 1}],
-    targets: [
-      {
-        boxes: Float32Array.of(width / 4, height / 4, width / 2, height / 2),
-        classes: Int32Array.of(1),
-      },
-    ],
+    images: tf.tensor4d(pixels, [images, height, width, 3]),
+    infos: Array.from({length: images}, (_, imageId) => ({
+      imageId,
+      width,
+      height,
+      originalWidth: width,
+      originalHeight: height,
+      scaleX: 1,
+      scaleY: 1,
+    })),
+    targets: Array.from({length: images}, () => targets),
     iteration: 0,
   };
 }
