@@ -65,7 +65,8 @@ export class WasmModule {
     }
   }
 
-  private address(tensor: tf.TensorInfo): number {
+  /** Where a tensor lies. */
+  address(tensor: tf.TensorInfo): number {
     return this.backend.dataIdMap.get(tensor.dataId).memoryOffset;
   }
 }

@@ -1,9 +1,27 @@
-/** The kernels of the wasm engine: the operations of src/engine/ops, and those that the stock backend lacks. */
+/** The kernels of the wasm engine: the operations of src/engine/ops, and those that the stock backend lacks or is slow at. */
 import {registerConvolution} from './convolution.js';
+import {registerElementwise} from './elementwise.js';
+import {registerGroupNorm} from './group-norm.js';
 import {compileKernels} from './kernel.js';
+import {registerMatMul} from './mat-mul.js';
+import {registerMaxPool} from './max-pool.js';
+import {registerRows} from './rows.js';
+import {registerSigmoidLosses} from './sigmoid-losses.js';
+import {registerUpsample} from './upsample.js';
+
+let registered = false;
 
 /** Loads the WebAssembly module and registers every kernel on it; a second call changes nothing. */
 export async function registerWasmKernels(): Promise<void> {
   await compileKernels();
+  if (registered) return;
+  registered = true;
   registerConvolution();
+  registerMatMul();
+  registerElementwise();
+  registerGroupNorm();
+  registerMaxPool();
+  registerRows();
+  registerSigmoidLosses();
+  registerUpsample();
 }

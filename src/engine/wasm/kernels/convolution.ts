@@ -2,7 +2,7 @@
  * Convolution, its input gradient and its filter gradient on NHWC tensors, as matrix products over packed tiles
  * (tile.ts). Depth runs over (kernel row, kernel column, channel), which is the order of a filter [kh, kw, in, out].
  */
-import {accumulateTile, interleave4, packColumns, storeTile} from './tile';
+import {accumulateTile, interleave4, packColumns, packTransposed, storeTile} from './tile';
 
 /** Bytes of packed pixels that are held while all output channels are computed from them: half of a level-2 cache. */
 const BLOCK_BYTES: usize = 131072;
@@ -177,18 +177,6 @@ function packRotated(
         to += row << 3;
       }
     }
-  }
-}
-
-/** `count` <= 8 rows of `depth` floats, `stride` bytes apart, as [depth][8] with zeros behind. */
-function packTransposed(from: usize, stride: usize, depth: i32, count: i32, to: usize): void {
-  for (let d = 0; d < depth; d++) {
-    for (let j = 0; j < 8; j++) {
-      const value: f32 = j < count ? load<f32>(from + <usize>j * stride) : 0;
-      store<f32>(to + (<usize>j << 2), value);
-    }
-    from += 4;
-    to += 32;
   }
 }
 

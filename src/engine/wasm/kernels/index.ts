@@ -1,1 +1,20 @@
-export {convolution, convolutionScratch, convolutionInputGradient, convolutionFilterGradient, filterGradientScratch} from './convolution';
+/** What kernels.wasm exports. All tensors are addresses in the stock backend's memory, float32 unless said otherwise. */
+export {
+  convolution,
+  convolutionFilterGradient,
+  convolutionInputGradient,
+  convolutionScratch,
+  filterGradientScratch,
+} from './convolution';
+export {addRelu, columnSums, reluGradient, sgdUpdate, squaredNorm} from './elementwise';
+export {groupNorm, groupNormGradient, groupNormScratch} from './group-norm';
+export {matMul, matMulScratch} from './mat-mul';
+export {maxPool, maxPoolGradient} from './max-pool';
+export {gatherRows, scatterRows} from './rows';
+export {
+  sigmoidCrossEntropy,
+  sigmoidCrossEntropyGradient,
+  sigmoidFocal,
+  sigmoidFocalGradient,
+} from './sigmoid-losses';
+export {upsample, upsampleGradient} from './upsample';

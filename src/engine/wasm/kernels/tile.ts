@@ -145,23 +145,37 @@ export function packColumns(from: usize, stride: usize, depth: usize, columns: i
   }
 }
 
-/** As packColumns for the transposed matrix: eight rows of `depth` contiguous floats, `stride` bytes apart, as [depth][8]. */
-export function packRows(from: usize, stride: usize, depth: usize, rows: i32, to: usize): void {
-  for (let j: i32 = 0; j < 8; j++) {
-    let target = to + (<usize>j << 2);
-    const end = target + (depth << 5);
-    if (j < rows) {
-      let source = from + <usize>j * stride;
-      while (target < end) {
-        store<f32>(target, load<f32>(source));
-        source += 4;
-        target += 32;
-      }
-    } else {
-      while (target < end) {
-        store<f32>(target, 0);
-        target += 32;
-      }
+/** As packColumns for the transposed matrix: `count` <= 8 rows of `depth` floats, `stride` bytes apart, as [depth][8]. */
+export function packTransposed(from: usize, stride: usize, depth: i32, count: i32, to: usize): void {
+  let d = 0;
+  if (count == 8) {
+    for (; d + 4 <= depth; d += 4) {
+      transpose4(from, stride, to);
+      transpose4(from + (stride << 2), stride, to + 16);
+      from += 16;
+      to += 128;
     }
   }
+  for (; d < depth; d++) {
+    for (let j = 0; j < 8; j++) {
+      const value: f32 = j < count ? load<f32>(from + <usize>j * stride) : 0;
+      store<f32>(to + (<usize>j << 2), value);
+    }
+    from += 4;
+    to += 32;
+  }
+}
+
+/** Four rows of four floats, `stride` bytes apart, as columns in four rows of eight floats. */
+// @ts-ignore: decorator
+@inline
+function transpose4(from: usize, stride: usize, to: usize): void {
+  const x0 = v128.load(from), x1 = v128.load(from + stride);
+  const x2 = v128.load(from + (stride << 1)), x3 = v128.load(from + stride * 3);
+  const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5), high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+  const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5), high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f64>(low01, low23, 0, 2));
+  v128.store(to, v128.shuffle<f64>(low01, low23, 1, 3), 32);
+  v128.store(to, v128.shuffle<f64>(high01, high23, 0, 2), 64);
+  v128.store(to, v128.shuffle<f64>(high01, high23, 1, 3), 96);
 }

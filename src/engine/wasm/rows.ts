@@ -1,0 +1,32 @@
+/** Rows by index on the wasm engine, and UnsortedSegmentSum, the gradient of `tf.gather`, which the stock backend lacks. */
+import * as tf from '@tensorflow/tfjs';
+import {registerWasmKernel} from './kernel.js';
+
+export function registerRows(): void {
+  registerWasmKernel('SfGatherRows', ({inputs, backend, module}) => {
+    const [rows, columns] = inputs.x!.shape as [number, number];
+    const [count] = inputs.indices!.shape as [number];
+    const y = backend.makeOutput([count, columns], 'float32');
+    const bad = module.call('gatherRows', inputs.x!, inputs.indices!, y, count, rows, columns);
+    if (bad >= 0) {
+      backend.disposeData(y.dataId);
+      throw new Error(`gatherRows: index ${bad} of ${count} is not a row of 0 .. ${rows - 1}`);
+    }
+    return y;
+  });
+  registerWasmKernel<{rows: number}>('SfScatterRows', ({inputs, attributes, backend, module}) => {
+    const [count, columns] = inputs.dy!.shape as [number, number];
+    const y = backend.makeOutput([attributes.rows, columns], 'float32');
+    module.call('scatterRows', inputs.dy!, inputs.indices!, y, count, attributes.rows, columns);
+    return y;
+  });
+  registerWasmKernel<{numSegments: number}>('UnsortedSegmentSum', ({inputs, attributes, backend, module}) => {
+    const {x, segmentIds} = inputs;
+    const inner = x!.shape.slice(segmentIds!.shape.length);
+    const count = tf.util.sizeFromShape(segmentIds!.shape);
+    const sums = backend.makeOutput([attributes.numSegments, ...inner], 'float32');
+    const columns = tf.util.sizeFromShape(inner);
+    module.call('scatterRows', x!, segmentIds!, sums, count, attributes.numSegments, columns);
+    return sums;
+  });
+}
