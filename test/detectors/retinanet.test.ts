@@ -43,7 +43,7 @@ const focal: RetinaNetConfig['stages']['dense'] = {
 function build(dense = config.stages.dense): Detector {
   return retinanet(
     {...config, stages: {dense}},
-    {classes: CLASSES, seed: 3, imbalance: undefined, inputStd: 57},
+    {classes: CLASSES, seed: 3, imbalance: {}, inputStd: 57},
   );
 }
 
