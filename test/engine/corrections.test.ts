@@ -107,6 +107,16 @@ test('integers are multiplied exactly, with either operand transposed', t => {
   t.deepEqual(multiply(a, b), [19, 22, 43, 50]);
   t.deepEqual(multiply([1, 3, 2, 4], b, true), [19, 22, 43, 50]);
   t.deepEqual(multiply(a, [5, 7, 6, 8], false, true), [19, 22, 43, 50]);
+  // Batch axes [2, 1] and [1, 3] make six products of 1x1 matrices.
+  t.deepEqual(
+    values(() =>
+      tf.matMul(tf.tensor4d([2, 3], [2, 1, 1, 1], 'int32'), tf.tensor4d([5, 7, 11], [1, 3, 1, 1], 'int32')),
+    ),
+    [10, 14, 22, 15, 21, 33],
+  );
+  t.throws(() => tf.tidy(() => tf.matMul(tf.zeros([2, 2]), tf.tensor1d([1, 2]))), {
+    message: /matrices expected/,
+  });
 });
 
 test('a stock kernel that warns instead of computing throws', t => {

@@ -7,7 +7,7 @@ type Attributes = {transposeA: boolean; transposeB: boolean};
 const FLOAT_BYTES = 4;
 
 /** For every matrix of the broadcast batch, in order, which matrix of an operand with batch axes `own` it is. */
-function matrices(own: readonly number[], batch: readonly number[]): number[] {
+export function matrices(own: readonly number[], batch: readonly number[]): number[] {
   let indices = [0];
   for (const [axis, size] of batch.entries()) {
     const ownSize = own[axis - batch.length + own.length] ?? 1;
