@@ -44,11 +44,12 @@ export function assertExamples(
 
 /** Weights with ignored examples at 0, and the one-hot targets: [B, A, 1] and [B, A, C]. */
 export function examples(inputs: tf.NamedTensorMap): {weight: tf.Tensor; target: tf.Tensor} {
-  const labels = inputs.labels!;
+  const labels = tf.expandDims(inputs.labels!, -1); // [B, A, 1]
   const kept = tf.cast(tf.greaterEqual(labels, 0), 'float32');
+  const classes = tf.range(1, inputs.logits!.shape[2]! + 1, 1, 'int32'); // tf.oneHot refuses a single class
   return {
-    weight: tf.expandDims(tf.mul(inputs.weights!, kept), -1),
-    target: tf.cast(tf.oneHot(tf.sub(labels, tf.scalar(1, 'int32')), inputs.logits!.shape[2]!), 'float32'),
+    weight: tf.mul(tf.expandDims(inputs.weights!, -1), kept),
+    target: tf.cast(tf.equal(labels, classes), 'float32'),
   };
 }
 

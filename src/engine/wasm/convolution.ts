@@ -78,8 +78,13 @@ function filterGradient(
   const [kernelHeight, kernelWidth] = shape;
   const [, outHeight, outWidth, outChannels] = shape4(inputs.dy!);
   const dfilter = backend.makeOutput([...shape], 'float32');
-  const depth = kernelHeight * kernelWidth * channels;
-  const bytes = module.call('filterGradientScratch', depth, outHeight, outWidth, outChannels);
+  const bytes = module.call(
+    'filterGradientScratch',
+    kernelHeight,
+    kernelWidth * channels,
+    outWidth,
+    outChannels,
+  );
   module.withScratch(bytes, scratch =>
     module.call(
       'convolutionFilterGradient',

@@ -10,7 +10,7 @@ export function registerRows(): void {
     const bad = module.call('gatherRows', inputs.x!, inputs.indices!, y, count, rows, columns);
     if (bad >= 0) {
       backend.disposeData(y.dataId);
-      throw new Error(`gatherRows: index ${bad} of ${count} is not a row of 0 .. ${rows - 1}`);
+      throw new Error(`gatherRows: the index at ${bad} is not a row of 0 .. ${rows - 1}`);
     }
     return y;
   });

@@ -32,6 +32,7 @@ export function convolutionScratch(depth: i32, channels: i32, outChannels: i32):
 
 /** The filter as panels [out / 8][bias 8, then depth][8]. */
 function packFilter(filter: usize, bias: usize, depth: i32, outChannels: i32, to: usize): void {
+  const panelBytes = (<usize>depth + 1) << 5;
   for (let column = 0; column < outChannels; column += 8) {
     const columns = min(8, outChannels - column);
     for (let j = 0; j < 8; j++) {
@@ -39,7 +40,7 @@ function packFilter(filter: usize, bias: usize, depth: i32, outChannels: i32, to
       store<f32>(to + (<usize>j << 2), value);
     }
     packColumns(filter + (<usize>column << 2), <usize>outChannels << 2, depth, columns, to + 32);
-    to += (<usize>depth + 1) << 5;
+    to += panelBytes;
   }
 }
 
@@ -217,11 +218,11 @@ export function convolutionInputGradient(
   }
 }
 
-/** Bytes of scratch of `convolutionFilterGradient`. */
-export function filterGradientScratch(depth: i32, outHeight: i32, outWidth: i32, outChannels: i32): usize {
+/** Bytes of scratch of `convolutionFilterGradient`; a segment is one kernel row, kw * in floats. */
+export function filterGradientScratch(kernelHeight: i32, segment: i32, outWidth: i32, outChannels: i32): usize {
   const panels = <usize>ceilDivide(outChannels, 8);
   const pixels = <usize>(rowsOfBlock(outWidth) * outWidth);
-  return panels * (<usize>ceilDivide(depth, 4) << 7) + (panels * pixels << 5) + (pixels << 4);
+  return panels * (<usize>(kernelHeight * ceilDivide(segment, 4)) << 7) + (panels * pixels << 5) + (pixels << 4);
 }
 
 // @ts-ignore: decorator
@@ -231,38 +232,34 @@ function rowsOfBlock(outWidth: i32): i32 {
 }
 
 /**
- * Packs one row of output pixels of one kernel tap as [outWidth][4]: 4 channels where `quad`, else lane 0 only.
+ * Packs four neighbouring floats of the windows of one row of output pixels, as [outWidth][4]; the windows of one kernel
+ * row are contiguous in NHWC, whatever the number of channels. Floats outside of the input row become 0.
  *
- * @param from address of the tap's channel in column 0 of the input row, 0 when the row is outside of the image
- * @param column where the tap of output column 0 is in that row (may be negative)
+ * @param row address of the input row, 0 when it is outside of the image
+ * @param column index, in floats, of the first of the four in the input row for output pixel 0 (may be negative)
+ * @param step floats from one output pixel's window to the next
  */
-// @ts-ignore: decorator
-@inline
-function packTapRow(
-  from: usize, column: i32, pixel: usize, stride: i32, width: i32, outWidth: i32, to: usize, quad: bool,
-): void {
-  // Columns first <= j < last lie inside: 0 <= column + j stride < width.
-  let first = column < 0 ? min(outWidth, ceilDivide(-column, stride)) : 0;
-  let last = column >= width ? 0 : min(outWidth, (width - 1 - column) / stride + 1);
-  if (from == 0 || first >= last) first = last = outWidth;
-  let j = 0;
-  for (; j < first; j++) {
-    if (quad) v128.store(to, f32x4.splat(0));
-    else store<f32>(to, 0);
-    to += 16;
+function packRow(row: usize, column: i32, step: i32, rowFloats: i32, outWidth: i32, to: usize): void {
+  if (row == 0) {
+    memory.fill(to, 0, <usize>outWidth << 4);
+    return;
   }
-  const step = <usize>stride * pixel;
-  let source = from + <usize>(column + first * stride) * pixel;
-  for (; j < last; j++) {
-    if (quad) v128.store(to, v128.load(source));
-    else store<f32>(to, load<f32>(source));
-    source += step;
-    to += 16;
+  const end = to + (<usize>outWidth << 4);
+  for (; to < end && column < 0; column += step, to += 16) packEdge(row, column, rowFloats, to);
+  let from = row + (<usize>column << 2);
+  const stride = <usize>step << 2;
+  for (; to < end && column <= rowFloats - 4; column += step, to += 16) {
+    v128.store(to, v128.load(from));
+    from += stride;
   }
-  for (; j < outWidth; j++) {
-    if (quad) v128.store(to, f32x4.splat(0));
-    else store<f32>(to, 0);
-    to += 16;
+  for (; to < end; column += step, to += 16) packEdge(row, column, rowFloats, to);
+}
+
+/** As packRow, for one pixel whose four floats need not all be inside. */
+function packEdge(row: usize, column: i32, rowFloats: i32, to: usize): void {
+  for (let lane = 0; lane < 4; lane++) {
+    const inside = <u32>(column + lane) < <u32>rowFloats;
+    store<f32>(to + (<usize>lane << 2), inside ? load<f32>(row + (<usize>(column + lane) << 2)) : 0);
   }
 }
 
@@ -275,16 +272,16 @@ export function convolutionFilterGradient(
   batch: i32, height: i32, width: i32, channels: i32, kernelHeight: i32, kernelWidth: i32,
   outHeight: i32, outWidth: i32, outChannels: i32, stride: i32, padTop: i32, padLeft: i32,
 ): void {
-  const depth = kernelHeight * kernelWidth * channels;
-  const tiles = ceilDivide(depth, 4), panels = ceilDivide(outChannels, 8);
+  const segment = kernelWidth * channels, tilesOfRow = ceilDivide(segment, 4);
+  const panels = ceilDivide(outChannels, 8);
   const rowsMost = rowsOfBlock(outWidth);
-  const sums = scratch; // [tiles][panels][4][8]
-  const windows = sums + <usize>(tiles * panels << 7); // [pixels][4]
-  const gradients = windows + <usize>(rowsMost * outWidth << 4); // [panels][pixels][8]
-  const pixel = <usize>channels << 2, outPixel = <usize>outChannels << 2;
-  const quad = (channels & 3) == 0;
-  const lanes = quad ? 1 : 4, channelsOfLane = quad ? 4 : 1;
-  memory.fill(sums, 0, <usize>(tiles * panels << 7));
+  const sumsBytes = <usize>(kernelHeight * tilesOfRow * panels) << 7;
+  const sums = scratch; // [kernelHeight][tilesOfRow][panels][4][8]
+  const windows = sums + sumsBytes; // [pixels][4]
+  const gradients = windows + (<usize>(rowsMost * outWidth) << 4); // [panels][pixels][8]
+  const rowFloats = width * channels;
+  const outPixel = <usize>outChannels << 2;
+  memory.fill(sums, 0, sumsBytes);
 
   const rowsAll = batch * outHeight;
   for (let row = 0; row < rowsAll; row += rowsMost) {
@@ -294,43 +291,40 @@ export function convolutionFilterGradient(
     for (let panel = 0; panel < panels; panel++) {
       packColumns(
         from + (<usize>panel << 5), outPixel, pixels, min(8, outChannels - (panel << 3)),
-        gradients + <usize>(panel * pixels << 5),
+        gradients + (<usize>(panel * pixels) << 5),
       );
     }
-    for (let tile = 0; tile < tiles; tile++) {
-      for (let lane = 0; lane < lanes; lane++) {
-        const index = (tile << 2) + lane * channelsOfLane;
-        const tap = index / channels, channel = index % channels;
-        const r = tap / kernelWidth, s = tap % kernelWidth;
-        let to = windows + (<usize>lane << 2);
+    let tile = sums;
+    for (let r = 0; r < kernelHeight; r++) {
+      for (let quad = 0; quad < tilesOfRow; quad++) {
         let image = row / outHeight, outY = row % outHeight;
+        let to = windows;
         for (let k = 0; k < rows; k++) {
           const y = outY * stride + r - padTop;
-          const inside = index < depth && <u32>y < <u32>height;
-          const at = inside ? x + <usize>((image * height + y) * width) * pixel + (<usize>channel << 2) : 0;
-          if (quad) packTapRow(at, s - padLeft, pixel, stride, width, outWidth, to, true);
-          else packTapRow(at, s - padLeft, pixel, stride, width, outWidth, to, false);
+          const at = <u32>y < <u32>height ? x + (<usize>((image * height + y) * rowFloats) << 2) : 0;
+          packRow(at, (quad << 2) - padLeft * channels, stride * channels, rowFloats, outWidth, to);
           to += <usize>outWidth << 4;
           if (++outY == outHeight) {
             outY = 0;
             image++;
           }
         }
-      }
-      for (let panel = 0; panel < panels; panel++) {
-        accumulateTile(
-          windows, gradients + <usize>(panel * pixels << 5), pixels, sums + <usize>((tile * panels + panel) << 7),
-        );
+        for (let panel = 0; panel < panels; panel++) {
+          accumulateTile(windows, gradients + (<usize>(panel * pixels) << 5), pixels, tile);
+          tile += 128;
+        }
       }
     }
   }
 
-  for (let index = 0; index < depth; index++) {
-    const to = dfilter + <usize>index * outPixel;
-    const row = sums + <usize>((index >> 2) * panels << 7) + <usize>((index & 3) << 5);
-    for (let column = 0; column < outChannels; column++) {
-      const value = load<f32>(row + (<usize>(column >> 3) << 7) + (<usize>(column & 7) << 2));
-      store<f32>(to + (<usize>column << 2), value);
+  for (let r = 0; r < kernelHeight; r++) {
+    for (let index = 0; index < segment; index++) {
+      const tile = (r * tilesOfRow + (index >> 2)) * panels;
+      const from = sums + (<usize>tile << 7) + (<usize>(index & 3) << 5);
+      for (let column = 0; column < outChannels; column++) {
+        store<f32>(dfilter, load<f32>(from + (<usize>(column >> 3) << 7) + (<usize>(column & 7) << 2)));
+        dfilter += 4;
+      }
     }
   }
 }

@@ -1,0 +1,152 @@
+import * as tf from '@tensorflow/tfjs';
+import test from 'ava';
+import {convolution} from '../../../src/engine/ops/convolution.js';
+import {
+  assertEnginesAgree,
+  assertGradient,
+  floats,
+  integer,
+  type Operation,
+  onEngine,
+  type Values,
+} from './agreement.js';
+
+const operation =
+  (stride: number, padding: number, relu: boolean): Operation =>
+  (x, filter, bias) =>
+    convolution(x as tf.Tensor4D, filter as tf.Tensor4D, {
+      stride,
+      padding,
+      relu,
+      ...(bias === undefined ? {} : {bias: bias as tf.Tensor1D}),
+    });
+
+for (const engine of ['cpu', 'wasm'] as const) {
+  test.serial(`convolution sums a padded window, adds the bias and cuts at zero on ${engine}`, async t => {
+    const y = await onEngine(t, engine, () =>
+      tf.tidy(() => {
+        // 3x3 image 1..9, 3x3 filter of ones, padding 1: the corner sums 1+2+4+5 = 12, the centre 45.
+        const x = tf.tensor4d([1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 3, 3, 1]);
+        const bias = tf.tensor1d([-20]);
+        const options = {stride: 1, padding: 1, bias, relu: true};
+        return convolution(x, tf.ones([3, 3, 1, 1]), options)
+          .arraySync()[0]!
+          .map(row => row.map(v => v[0]));
+      }),
+    );
+    t.deepEqual(y, [
+      [0, 1, 0],
+      [7, 25, 13],
+      [4, 19, 8],
+    ]);
+  });
+}
+
+test.serial(
+  'convolution and its three gradients agree between wasm and cpu over shapes, strides and paddings',
+  async t => {
+    let cases = 0;
+    while (cases < 60) {
+      const size = [1, 1, 2, 3, 3, 5, 7][integer(0, 6)]!;
+      const stride = integer(1, 3);
+      const padding = integer(0, size >> 1);
+      const [batch, height, width] = [integer(1, 3), integer(1, 10), integer(1, 10)];
+      if (height + 2 * padding < size || width + 2 * padding < size) continue;
+      const [channels, outChannels] = [integer(1, 13), integer(1, 20)];
+      const inputs = [floats([batch, height, width, channels]), floats([size, size, channels, outChannels])];
+      if (cases % 2 === 0) inputs.push(floats([outChannels]));
+      await assertEnginesAgree(t, operation(stride, padding, cases % 3 === 0), inputs, inputs.length, 1e-5);
+      cases++;
+    }
+  },
+);
+
+test.serial('convolution agrees where blocks of pixels, channels and tiles end', async t => {
+  // 700 columns exceed the filter gradient's block of 512 pixels; 3x3x96 the tiles that a block of windows holds.
+  for (const [shape, size, out, stride] of [
+    [[1, 2, 700, 2], 3, 3, 1],
+    [[2, 23, 24, 4], 3, 9, 2],
+    [[1, 7, 6, 96], 3, 12, 1],
+    [[3, 4, 4, 8], 1, 36, 2],
+    [[1, 40, 40, 1], 1, 1, 1],
+  ] as const) {
+    const inputs = [floats([...shape]), floats([size, size, shape[3], out]), floats([out])];
+    await assertEnginesAgree(t, operation(stride, size >> 1, false), inputs, 3, 1e-5);
+  }
+});
+
+test.serial('the gradients of convolution are finite differences', async t => {
+  await assertGradient(
+    t,
+    operation(2, 1, false),
+    [floats([2, 5, 4, 2]), floats([3, 3, 2, 3]), floats([3])],
+    3,
+  );
+  // With ReLU: a bias of +-4 keeps every output on its side of zero, |sum of 8 products| < 4 on these inputs.
+  const bias: Values = {values: Float32Array.of(4, -4), shape: [2], dtype: 'float32'};
+  const inputs = [floats([1, 3, 3, 2], 0.5), floats([2, 2, 2, 2], 0.5), bias];
+  await assertGradient(t, operation(1, 1, true), inputs, 3);
+});
+
+test.serial("tf.conv2d trains on wasm: 'same', explicit padding and stride 2", async t => {
+  const paddings = [
+    'same',
+    'valid',
+    [
+      [0, 0],
+      [2, 1],
+      [0, 2],
+      [0, 0],
+    ],
+  ] as const; // prettier-ignore
+  for (const padding of paddings) {
+    for (const stride of [1, 2]) {
+      await assertEnginesAgree(
+        t,
+        (x, filter) =>
+          tf.conv2d(
+            x as tf.Tensor4D,
+            filter as tf.Tensor4D,
+            stride,
+            padding as tf.backend_util.ExplicitPadding | 'same' | 'valid',
+          ),
+        [floats([2, 6, 7, 3]), floats([3, 3, 3, 5])],
+        2,
+        1e-5,
+      );
+    }
+  }
+});
+
+test.serial('a frozen filter or an image without gradient costs no gradient kernel', async t => {
+  const names = await onEngine(t, 'wasm', () => {
+    const ones = tf.ones([1, 1, 1, 1]);
+    const filter = tf.variable(ones);
+    const x = tf.ones([1, 2, 2, 1]) as tf.Tensor4D;
+    const called: string[] = [];
+    const config = tf.getKernel('SfConvolutionInputGrad', 'wasm');
+    const {kernelFunc} = config;
+    config.kernelFunc = call => {
+      called.push('input');
+      return kernelFunc(call);
+    };
+    const {value, grads} = tf.variableGrads(() =>
+      tf.sum(convolution(x, filter as tf.Tensor4D, {stride: 1, padding: 0})),
+    );
+    config.kernelFunc = kernelFunc;
+    tf.dispose([value, grads, x, filter, ones]);
+    return called;
+  });
+  t.deepEqual(names, []);
+});
+
+test.serial('a filter for other channels than the input is refused', async t => {
+  await onEngine(t, 'wasm', () => {
+    const x = tf.ones([1, 2, 2, 3]) as tf.Tensor4D;
+    const filter = tf.ones([1, 1, 4, 1]) as tf.Tensor4D;
+    t.throws(() => convolution(x, filter, {stride: 1, padding: 0}), {
+      message: 'convolution: input has 3 channels, filter expects 4',
+    });
+    tf.dispose([x, filter]);
+  });
+});
