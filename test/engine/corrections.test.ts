@@ -91,6 +91,49 @@ test('a padded 1x1 pool reads its padding', t => {
   );
 });
 
+test('a sum of many small terms does not lose them, over whichever axes', t => {
+  // 2^24 ones are where float32 stops counting: a sum one by one stays at 16,777,216.
+  const many = 2 ** 24 + 1024;
+  t.deepEqual(
+    values(() => tf.sum(tf.ones([many]))),
+    [many],
+  );
+  t.deepEqual(
+    values(() => tf.mean(tf.ones([many]))),
+    [1],
+  );
+  // Element [i, j, k] of [2, 3, 4] is 12 i + 4 j + k.
+  const cube = (): tf.Tensor3D => tf.reshape(tf.range(0, 24), [2, 3, 4]);
+  const sums: readonly (readonly [number | number[], number[]])[] = [
+    [[0, 1, 2], [276]],
+    [2, [6, 22, 38, 54, 70, 86]],
+    [
+      [0, 1],
+      [60, 66, 72, 78],
+    ],
+    [
+      [0, 2],
+      [60, 92, 124],
+    ],
+    [1, [12, 15, 18, 21, 48, 51, 54, 57]],
+  ];
+  for (const [axis, expected] of sums) {
+    t.deepEqual(
+      values(() => tf.sum(cube(), axis)),
+      expected,
+    );
+    const kept = tf.tidy(() => tf.sum(cube(), axis, true).shape);
+    t.deepEqual(
+      kept,
+      [2, 3, 4].map((size, i) => ([axis].flat().includes(i) ? 1 : size)),
+    );
+  }
+  t.deepEqual(
+    values(() => tf.sum(tf.zeros([0, 3]), 0)),
+    [0, 0, 0],
+  );
+});
+
 test('integers are multiplied exactly, with either operand transposed', t => {
   // [[1, 2], [3, 4]] times [[5, 6], [7, 8]] is [[19, 22], [43, 50]].
   const a = [1, 2, 3, 4];

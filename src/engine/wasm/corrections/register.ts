@@ -1,10 +1,11 @@
-/** The stock wasm kernels that fail tfjs-core's conformance suite in operations that sf calls, corrected. */
+/** The stock wasm kernels that compute wrongly what sf asks of them, corrected; most fail tfjs-core's conformance suite. */
 import {correctBatchMatMul} from './batch-mat-mul.js';
 import {correctCast} from './cast.js';
 import {correctClipByValue} from './clip-by-value.js';
 import {correctIdentity} from './identity.js';
 import {overrideKernel} from './override.js';
 import {correctSlice} from './slice.js';
+import {correctSum} from './sum.js';
 import {correctTransposedConvolution} from './transposed-convolution.js';
 import {correctPaddedUnitPool} from './unit-pool.js';
 
@@ -16,6 +17,8 @@ export function registerWasmCorrections(): void {
   overrideKernel('Slice', correctSlice);
   overrideKernel('MaxPool', correctPaddedUnitPool(Number.NEGATIVE_INFINITY));
   overrideKernel('AvgPool', correctPaddedUnitPool(Number.NaN));
+  overrideKernel('Sum', correctSum({mean: false}));
+  overrideKernel('Mean', correctSum({mean: true}));
   overrideKernel('BatchMatMul', correctBatchMatMul);
   overrideKernel('Conv2DBackpropInput', correctTransposedConvolution);
 }
