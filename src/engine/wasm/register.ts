@@ -1,4 +1,5 @@
 /** The kernels of the wasm engine: the operations of src/engine/ops, and those that the stock backend lacks or is slow at. */
+import {registerBlocks} from './blocks.js';
 import {registerConvolution} from './convolution.js';
 import {registerElementwise} from './elementwise.js';
 import {registerGroupNorm} from './group-norm.js';
@@ -17,6 +18,7 @@ export async function registerWasmKernels(): Promise<void> {
   if (registered) return;
   registered = true;
   registerConvolution();
+  registerBlocks();
   registerMatMul();
   registerElementwise();
   registerGroupNorm();

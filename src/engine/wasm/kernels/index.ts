@@ -1,4 +1,5 @@
 /** What kernels.wasm exports. All tensors are addresses in the stock backend's memory, float32 unless said otherwise. */
+export {copyBlocks, repeatBlocks} from './blocks';
 export {
   convolution,
   convolutionFilterGradient,
