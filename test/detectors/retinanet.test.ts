@@ -41,10 +41,7 @@ const focal: RetinaNetConfig['stages']['dense'] = {
 };
 
 function build(dense = config.stages.dense): Detector {
-  return retinanet(
-    {...config, stages: {dense}},
-    {classes: CLASSES, seed: 3, imbalance: {}, inputStd: 57},
-  );
+  return retinanet({...config, stages: {dense}}, {classes: CLASSES, seed: 3, imbalance: {}, inputStd: 57});
 }
 
 function batchOf(objects: readonly {box: readonly [number, number, number, number]; cls: number}[][]): Batch {

@@ -17,16 +17,16 @@ export type PlacedShape = {
 };
 
 /** Sides of the three size ranges, in sides of the image; each is varied by a factor of up to SIZE_JITTER. */
-const SIZE_RANGES = [0.1, 0.2, 0.35] as const;
+const SIZE_RANGES = [0.11, 0.2, 0.35] as const;
 const SIZE_JITTER = 1.25;
 const ASPECT_JITTER = 1.25;
-const MAX_ROTATION = (25 / 180) * Math.PI;
+const MAX_ROTATION = (12 / 180) * Math.PI;
 const MAX_OBJECTS = 3;
 /** How many of the objects are cut by an edge of the image, and how much of their side is at most outside. */
-const TRUNCATED = 0.12;
+const TRUNCATED = 0.08;
 const MAX_TRUNCATION = 0.3;
 /** An object that others would cover by more than this is not placed there. */
-const MAX_OCCLUSION = 0.5;
+const MAX_OCCLUSION = 0.35;
 /** How many of the objects after the first are put beside or over another one. */
 const NEIGHBOURS = 0.25;
 const ATTEMPTS = 20;

@@ -19,10 +19,10 @@ const BACKGROUND_LAYERS = [
 const MIN_LINES = 3;
 const MAX_LINES = 8;
 /** Euclidean distance in RGB that a shape keeps from the mean colour behind it. */
-const MIN_CONTRAST = 70;
+const MIN_CONTRAST = 85;
 const COLOUR_ATTEMPTS = 24;
 /** How far the second colour of a texture is from the first. */
-const TEXTURE_CONTRAST = 45;
+const TEXTURE_CONTRAST = 35;
 
 /** A random muted colour with smooth blobs of a few sizes, as if seen out of focus. */
 export function paintBackground(random: Random, size: number): Canvas {
