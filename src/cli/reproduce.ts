@@ -5,6 +5,7 @@ import {Command} from 'commander';
 import {cellOf} from '../../experiments/cells.js';
 import type {Experiment} from '../../experiments/experiment.js';
 import {experiments} from '../../experiments/index.js';
+import {lossCurvesSvg} from '../../experiments/loss-curves.js';
 import {planRuns} from '../../experiments/plan.js';
 import type {ExplicitValue} from '../config/load.js';
 import {suggestion} from '../config/suggest.js';
@@ -109,13 +110,15 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   const table = {...comparisonJson(comparison), engine: session.engine.name satisfies EngineName};
   await writeFileAtomic(join(folder, 'table.json'), `${JSON.stringify(table, null, 2)}\n`);
   await writeFileAtomic(join(folder, 'table.md'), formatMarkdown(comparison));
+  const title = `Classification loss of the rows of ${experiment.id}, preset ${preset}`;
+  await writeFileAtomic(join(folder, 'loss-curves.svg'), await lossCurvesSvg(title, outcomes));
   if (flags.json !== undefined) await writeJson(flags.json, table);
   if (flags.json !== '-') {
     await writeOut(formatText(comparison, STYLE));
     for (const {run} of outcomes.filter(outcome => outcome.run.trainedBy !== undefined)) {
       await writeOut(`${run.id}: weights of ${run.trainedBy!.id}, whose training is the same\n`);
     }
-    process.stderr.write(chalkStderr.dim(`runs, table.json and table.md: ${folder}\n`));
+    process.stderr.write(chalkStderr.dim(`runs, table.json, table.md and loss-curves.svg: ${folder}\n`));
   }
   requireSuccess(outcomes);
 }
