@@ -75,15 +75,13 @@ export async function runTraining(options: RunOptions): Promise<FinishedRun> {
   });
 
   const {imagesPerBatch} = config.schedule;
-  let final: DetectorEvaluation | undefined;
-  const evaluate = async (): Promise<number> => {
-    final = await evaluateDetector(detector, valSet, {
+  let last: DetectorEvaluation | undefined;
+  const evaluate = (): Promise<DetectorEvaluation> =>
+    evaluateDetector(detector, valSet, {
       input: config.input,
       imagesPerBatch,
       onProgress: listener.onEvaluationProgress,
     });
-    return final.evaluation.stats.AP;
-  };
   try {
     const result = await train({
       config,
@@ -101,16 +99,17 @@ export async function runTraining(options: RunOptions): Promise<FinishedRun> {
           seed: config.seed,
           startIteration,
         }),
-      evaluate,
+      evaluate: async () => {
+        last = await evaluate();
+        return last.evaluation.stats.AP;
+      },
       onIteration: listener.onIteration,
     });
     if (result.status !== 'finished') return result;
-    // A run that was killed after its last evaluation and before writing it is evaluated again.
-    if (final === undefined) await evaluate();
-    const evaluated = final as DetectorEvaluation | undefined;
-    if (evaluated === undefined) throw new Error('the evaluation left no result');
-    await writeEvaluation(runDir, evaluated, valSet);
-    return {...result, final: evaluated};
+    // A run that was killed between its last evaluation and writing it is evaluated again.
+    const final = last ?? (await evaluate());
+    await writeEvaluation(runDir, final, valSet);
+    return {...result, final};
   } finally {
     detector.parameters.dispose();
   }
