@@ -20,6 +20,8 @@ export function registerComposite<Attributes extends tf.NamedAttrMap>(
   compute: (inputs: tf.NamedTensorMap, attributes: Attributes) => tf.Tensor | tf.Tensor[],
 ): void {
   for (const backendName of COMPOSITE_BACKENDS) {
+    // An engine that was opened before this module was imported has its own kernel by now.
+    if (tf.getKernel(kernelName, backendName) !== undefined) continue;
     tf.registerKernel({
       kernelName,
       backendName,
