@@ -20,12 +20,7 @@ function forward(call: WasmCall<Geometry>, relu: boolean): tf.TensorInfo {
   const outHeight = Math.floor((height + 2 * padding - kernelHeight) / stride) + 1;
   const outWidth = Math.floor((width + 2 * padding - kernelWidth) / stride) + 1;
   const y = backend.makeOutput([batch, outHeight, outWidth, outChannels], 'float32');
-  const bytes = module.call(
-    'convolutionScratch',
-    kernelHeight * kernelWidth * channels,
-    channels,
-    outChannels,
-  );
+  const bytes = module.call('convolutionScratch', kernelHeight * kernelWidth, stride, channels, outChannels);
   module.withScratch(bytes, scratch =>
     module.call(
       'convolution',
@@ -50,12 +45,7 @@ function inputGradient(
   const [kernelHeight, kernelWidth, , outChannels] = shape4(inputs.filter!);
   const [, outHeight, outWidth] = shape4(inputs.dy!);
   const dx = backend.makeOutput([...shape], 'float32');
-  const bytes = module.call(
-    'convolutionScratch',
-    kernelHeight * kernelWidth * outChannels,
-    outChannels,
-    channels,
-  );
+  const bytes = module.call('convolutionScratch', kernelHeight * kernelWidth, stride, outChannels, channels);
   module.withScratch(bytes, scratch =>
     module.call(
       'convolutionInputGradient',
@@ -81,7 +71,9 @@ function filterGradient(
   const bytes = module.call(
     'filterGradientScratch',
     kernelHeight,
-    kernelWidth * channels,
+    kernelWidth,
+    stride,
+    channels,
     outWidth,
     outChannels,
   );

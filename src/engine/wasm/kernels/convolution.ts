@@ -2,7 +2,12 @@
  * Convolution, its input gradient and its filter gradient on NHWC tensors, as matrix products over packed tiles
  * (tile.ts). Depth runs over (kernel row, kernel column, channel), which is the order of a filter [kh, kw, in, out].
  */
-import {accumulateTile, interleave4, packColumns, packTransposed, storeTile} from './tile';
+import {multiplyTile, packColumns, packTransposed, storeTile} from './tile';
+import {packWindows} from './windows';
+import {correlateWinograd, packWinograd, suitsWinograd, winogradScratch} from './winograd';
+import {
+  filterGradientWinograd, filterGradientWinogradScratch, suitsWinogradGradient,
+} from './winograd-gradient';
 
 /** Bytes of packed pixels that are held while all output channels are computed from them: half of a level-2 cache. */
 const BLOCK_BYTES: usize = 131072;
@@ -23,11 +28,19 @@ function tilesOfBlock(depth: i32): i32 {
   return max(1, min(BLOCK_TILES, <i32>(BLOCK_BYTES / (<usize>depth << 4))));
 }
 
-/** Bytes of scratch of `convolution` and `convolutionInputGradient` for a depth of kh * kw * (channels summed over). */
-export function convolutionScratch(depth: i32, channels: i32, outChannels: i32): usize {
+/**
+ * Bytes of scratch of `convolution`, and of `convolutionInputGradient` with the two numbers of channels exchanged.
+ *
+ * @param taps kh * kw
+ * @param channels those that are summed over
+ */
+export function convolutionScratch(taps: i32, stride: i32, channels: i32, outChannels: i32): usize {
+  const depth = taps * channels;
   const panels = <usize>ceilDivide(outChannels, 8) * ((<usize>depth + 1) << 5);
   // A phase of the input gradient has fewer taps, so more tiles: the bounds hold for every depth up to this one.
-  return panels + (<usize>channels << 2) + 48 + (<usize>BLOCK_TILES << 4) + max(BLOCK_BYTES, <usize>depth << 4);
+  const direct = (<usize>channels << 2) + 48 + (<usize>BLOCK_TILES << 4) + max(BLOCK_BYTES, <usize>depth << 4);
+  const fast = taps == 9 && suitsWinograd(3, 3, stride, channels, outChannels);
+  return panels + (fast ? winogradScratch(channels, outChannels) : direct);
 }
 
 /** The filter as panels [out / 8][bias 8, then depth][8]. */
@@ -41,44 +54,6 @@ function packFilter(filter: usize, bias: usize, depth: i32, outChannels: i32, to
     }
     packColumns(filter + (<usize>column << 2), <usize>outChannels << 2, depth, columns, to + 32);
     to += panelBytes;
-  }
-}
-
-/**
- * Packs the windows of four pixels as [depth][4].
- *
- * @param lanes for each pixel the address of its window's origin, and the origin's row and column (may be outside)
- * @param zeros `channels` zeros, read wherever a window is outside of the image
- */
-function packWindows(
-  lanes: usize, kernelHeight: i32, kernelWidth: i32, channels: i32, height: i32, width: i32, zeros: usize, to: usize,
-): void {
-  const o0 = load<usize>(lanes), o1 = load<usize>(lanes, 12), o2 = load<usize>(lanes, 24), o3 = load<usize>(lanes, 36);
-  const y0 = load<i32>(lanes, 4), y1 = load<i32>(lanes, 16), y2 = load<i32>(lanes, 28), y3 = load<i32>(lanes, 40);
-  const x0 = load<i32>(lanes, 8), x1 = load<i32>(lanes, 20), x2 = load<i32>(lanes, 32), x3 = load<i32>(lanes, 44);
-  const pixel = <usize>channels << 2;
-  const last = width - kernelWidth;
-  const inside = x0 >= 0 && x1 >= 0 && x2 >= 0 && x3 >= 0 && x0 <= last && x1 <= last && x2 <= last && x3 <= last;
-  for (let r = 0; r < kernelHeight; r++) {
-    const row = <usize>r * <usize>width * pixel;
-    const in0 = <u32>(y0 + r) < <u32>height, in1 = <u32>(y1 + r) < <u32>height;
-    const in2 = <u32>(y2 + r) < <u32>height, in3 = <u32>(y3 + r) < <u32>height;
-    if (inside && in0 && in1 && in2 && in3) {
-      interleave4(o0 + row, o1 + row, o2 + row, o3 + row, kernelWidth * channels, to);
-      to += <usize>kernelWidth * (pixel << 2);
-      continue;
-    }
-    for (let s = 0; s < kernelWidth; s++) {
-      const at = row + <usize>s * pixel;
-      interleave4(
-        in0 && <u32>(x0 + s) < <u32>width ? o0 + at : zeros,
-        in1 && <u32>(x1 + s) < <u32>width ? o1 + at : zeros,
-        in2 && <u32>(x2 + s) < <u32>width ? o2 + at : zeros,
-        in3 && <u32>(x3 + s) < <u32>width ? o3 + at : zeros,
-        channels, to,
-      );
-      to += pixel << 2;
-    }
   }
 }
 
@@ -150,6 +125,14 @@ export function convolution(
 ): void {
   const depth = kernelHeight * kernelWidth * channels;
   packFilter(filter, bias, depth, outChannels, scratch);
+  if (suitsWinograd(kernelHeight, kernelWidth, stride, channels, outChannels)) {
+    const rest = scratch + <usize>ceilDivide(outChannels, 8) * ((<usize>depth + 1) << 5);
+    packWinograd(scratch, channels, outChannels, rest);
+    correlateWinograd(
+      x, batch, height, width, channels, -padTop, -padLeft, rest, y, outHeight, outWidth, outChannels, relu,
+    );
+    return;
+  }
   correlate(
     x, batch, height, width, channels, kernelHeight, kernelWidth, stride, -padTop, -padLeft,
     scratch, scratch + <usize>ceilDivide(outChannels, 8) * ((<usize>depth + 1) << 5),
@@ -194,6 +177,15 @@ export function convolutionInputGradient(
 ): void {
   const panelsBytes =
     <usize>ceilDivide(channels, 8) * ((<usize>(kernelHeight * kernelWidth * outChannels) + 1) << 5);
+  if (suitsWinograd(kernelHeight, kernelWidth, stride, outChannels, channels)) {
+    packRotated(filter, 3, channels, outChannels, 1, 0, 3, 0, 3, scratch);
+    packWinograd(scratch, outChannels, channels, scratch + panelsBytes);
+    correlateWinograd(
+      dy, batch, outHeight, outWidth, outChannels, padTop - 2, padLeft - 2, scratch + panelsBytes,
+      dx, height, width, channels, false,
+    );
+    return;
+  }
   if (stride > kernelHeight || stride > kernelWidth) {
     memory.fill(dx, 0, <usize>(batch * height * width * channels) << 2);
   }
@@ -218,8 +210,14 @@ export function convolutionInputGradient(
   }
 }
 
-/** Bytes of scratch of `convolutionFilterGradient`; a segment is one kernel row, kw * in floats. */
-export function filterGradientScratch(kernelHeight: i32, segment: i32, outWidth: i32, outChannels: i32): usize {
+/** Bytes of scratch of `convolutionFilterGradient`. */
+export function filterGradientScratch(
+  kernelHeight: i32, kernelWidth: i32, stride: i32, channels: i32, outWidth: i32, outChannels: i32,
+): usize {
+  if (suitsWinogradGradient(kernelHeight, kernelWidth, stride, channels, outChannels)) {
+    return filterGradientWinogradScratch(channels, outChannels);
+  }
+  const segment = kernelWidth * channels;
   const panels = <usize>ceilDivide(outChannels, 8);
   const pixels = <usize>(rowsOfBlock(outWidth) * outWidth);
   return panels * (<usize>(kernelHeight * ceilDivide(segment, 4)) << 7) + (panels * pixels << 5) + (pixels << 4);
@@ -272,6 +270,12 @@ export function convolutionFilterGradient(
   batch: i32, height: i32, width: i32, channels: i32, kernelHeight: i32, kernelWidth: i32,
   outHeight: i32, outWidth: i32, outChannels: i32, stride: i32, padTop: i32, padLeft: i32,
 ): void {
+  if (suitsWinogradGradient(kernelHeight, kernelWidth, stride, channels, outChannels)) {
+    filterGradientWinograd(
+      x, dy, dfilter, scratch, batch, height, width, channels, outHeight, outWidth, outChannels, padTop, padLeft,
+    );
+    return;
+  }
   const segment = kernelWidth * channels, tilesOfRow = ceilDivide(segment, 4);
   const panels = ceilDivide(outChannels, 8);
   const rowsMost = rowsOfBlock(outWidth);
@@ -310,7 +314,7 @@ export function convolutionFilterGradient(
           }
         }
         for (let panel = 0; panel < panels; panel++) {
-          accumulateTile(windows, gradients + (<usize>(panel * pixels) << 5), pixels, tile);
+          multiplyTile(windows, gradients + (<usize>(panel * pixels) << 5), pixels, tile, true);
           tile += 128;
         }
       }

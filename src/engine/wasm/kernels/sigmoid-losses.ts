@@ -9,6 +9,7 @@
  *
  * and both come from e = e^-|v| in (0, 1]: softplus(v) = max(v, 0) + log1p(e), sigmoid(-|v|) = e / (1 + e).
  */
+import {loadPart, storePart} from './vector';
 
 /**
  * e^x for x <= 0, to 2 units in the last place; x below -87 counts as -87 (1.6e-38).
@@ -77,29 +78,6 @@ function modulation(v: v128, e: v128, gamma: f32): v128 {
   return exponential(f32x4.mul(f32x4.splat(-gamma), softplus));
 }
 
-/** The next up to four logits of an example; lanes that do not exist are 0. */
-// @ts-ignore: decorator
-@inline
-function loadLogits(at: usize, count: i32): v128 {
-  if (count >= 4) return v128.load(at);
-  let z = v128.load32_zero(at);
-  if (count > 1) z = f32x4.replace_lane(z, 1, load<f32>(at, 4));
-  if (count > 2) z = f32x4.replace_lane(z, 2, load<f32>(at, 8));
-  return z;
-}
-
-// @ts-ignore: decorator
-@inline
-function storeLogits(at: usize, values: v128, count: i32): void {
-  if (count >= 4) {
-    v128.store(at, values);
-    return;
-  }
-  v128.store_lane<f32>(at, values, 0);
-  if (count > 1) v128.store_lane<f32>(at, values, 1, 4);
-  if (count > 2) v128.store_lane<f32>(at, values, 2, 8);
-}
-
 /** All ones in the lanes that exist. */
 // @ts-ignore: decorator
 @inline
@@ -133,7 +111,7 @@ function lossSum(
     for (let c = 0; c < classes; c += 4) {
       const count = classes - c;
       const hit = ofClass(label, c);
-      const v = v128.xor(loadLogits(logits, count), v128.and(hit, sign));
+      const v = v128.xor(loadPart(logits, count), v128.and(hit, sign));
       const e = exponential(f32x4.neg(f32x4.abs(v)));
       let loss = f32x4.add(f32x4.max(v, zero), logOnePlus(e));
       if (focal) {
@@ -172,7 +150,7 @@ function lossGradient(
       const count = classes - c;
       const hit = ofClass(label, c);
       const flip = v128.and(hit, sign);
-      const v = v128.xor(loadLogits(logits, count), flip);
+      const v = v128.xor(loadPart(logits, count), flip);
       const e = exponential(f32x4.neg(f32x4.abs(v)));
       let slope = sigmoid(v, e);
       if (focal) {
@@ -181,7 +159,7 @@ function lossGradient(
         const alphas = v128.bitselect(f32x4.splat(alpha), f32x4.splat(1 - alpha), hit);
         slope = f32x4.mul(f32x4.mul(alphas, modulation(v, e, gamma)), f32x4.add(rest, slope));
       }
-      storeLogits(dlogits, v128.xor(f32x4.mul(scale, slope), flip), count);
+      storePart(dlogits, v128.xor(f32x4.mul(scale, slope), flip), count);
       const step = <usize>min(4, count) << 2;
       logits += step;
       dlogits += step;

@@ -6,11 +6,15 @@
  * 8 accumulators, 2 vectors of b and one splat of a are what the 16 registers of x86-64 hold. Packed operands need one
  * pointer each, and the packing is where padding, strides and transposes are dealt with.
  */
+import {storePart} from './vector';
 
-/** Adds the product to a tile in memory: c is [4][8], contiguous. */
-export function accumulateTile(a: usize, b: usize, depth: usize, c: usize): void {
-  let c00 = v128.load(c), c01 = v128.load(c, 16), c10 = v128.load(c, 32), c11 = v128.load(c, 48);
-  let c20 = v128.load(c, 64), c21 = v128.load(c, 80), c30 = v128.load(c, 96), c31 = v128.load(c, 112);
+/** Stores the product to a tile in memory, [4][8] and contiguous, or adds it to what is there. */
+export function multiplyTile(a: usize, b: usize, depth: usize, c: usize, add: bool): void {
+  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+  if (add) {
+    c00 = v128.load(c); c01 = v128.load(c, 16); c10 = v128.load(c, 32); c11 = v128.load(c, 48);
+    c20 = v128.load(c, 64); c21 = v128.load(c, 80); c30 = v128.load(c, 96); c31 = v128.load(c, 112);
+  }
   const end = b + (depth << 5);
   while (b < end) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
@@ -71,28 +75,17 @@ export function storeTile(
   storeRow(load<usize>(rows, 12) + column, c30, c31, columns, relu);
 }
 
+/** The first `columns` <= 8 floats of a row, optionally behind ReLU. */
 // @ts-ignore: decorator
 @inline
-function storeRow(to: usize, low: v128, high: v128, columns: i32, relu: bool): void {
+export function storeRow(to: usize, low: v128, high: v128, columns: i32, relu: bool): void {
   if (relu) {
     // pmax(x, 0) = x < 0 ? 0 : x keeps a NaN: a diverged value must not hide behind the ReLU.
     low = f32x4.pmax(low, f32x4.splat(0));
     high = f32x4.pmax(high, f32x4.splat(0));
   }
-  if (columns == 8) {
-    v128.store(to, low);
-    v128.store(to, high, 16);
-    return;
-  }
-  if (columns >= 4) {
-    v128.store(to, low);
-    low = high;
-    to += 16;
-    columns -= 4;
-  }
-  if (columns > 0) v128.store_lane<f32>(to, low, 0);
-  if (columns > 1) v128.store_lane<f32>(to, low, 1, 4);
-  if (columns > 2) v128.store_lane<f32>(to, low, 2, 8);
+  storePart(to, low, columns);
+  storePart(to + 16, high, columns - 4);
 }
 
 /** Four rows of `count` floats as [count][4]. */
