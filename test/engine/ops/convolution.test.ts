@@ -62,16 +62,40 @@ test.serial(
 );
 
 test.serial('convolution agrees where blocks of pixels, channels and tiles end', async t => {
-  // 700 columns exceed the filter gradient's block of 512 pixels; 3x3x96 the tiles that a block of windows holds.
+  // 700 columns exceed the filter gradient's block of 512 pixels; 5x5x96 leave 3 tiles to a block of windows.
   for (const [shape, size, out, stride] of [
     [[1, 2, 700, 2], 3, 3, 1],
     [[2, 23, 24, 4], 3, 9, 2],
-    [[1, 7, 6, 96], 3, 12, 1],
+    [[1, 7, 6, 96], 5, 12, 1],
     [[3, 4, 4, 8], 1, 36, 2],
     [[1, 40, 40, 1], 1, 1, 1],
   ] as const) {
     const inputs = [floats([...shape]), floats([size, size, shape[3], out]), floats([out])];
     await assertEnginesAgree(t, operation(stride, size >> 1, false), inputs, 3, 1e-5);
+  }
+});
+
+test.serial('3x3 at stride 1 agrees for odd sizes and many tiles, channels and images', async t => {
+  for (const [shape, out, padding] of [
+    [[2, 33, 35, 8], 12, 1],
+    [[1, 9, 9, 36], 8, 0],
+    [[3, 1, 5, 12], 9, 1],
+    [[1, 6, 7, 132], 33, 1],
+    [[1, 3, 3, 10], 17, 2],
+  ] as const) {
+    const inputs = [floats([...shape]), floats([3, 3, shape[3], out]), floats([out])];
+    await assertEnginesAgree(t, operation(1, padding, false), inputs, 2, 1e-5);
+  }
+});
+
+test.serial('kernels need not be square', async t => {
+  for (const size of [
+    [1, 9],
+    [9, 1],
+    [2, 3],
+  ] as const) {
+    const inputs = [floats([1, 11, 12, 8]), floats([...size, 8, 9])];
+    await assertEnginesAgree(t, operation(1, 0, false), inputs, 2, 1e-5);
   }
 });
 
