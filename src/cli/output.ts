@@ -145,12 +145,15 @@ function plainLines(
   now: () => number,
 ): Progress {
   let written = now();
+  let ended = false;
   let stopped = false;
   return {
     update(done, note = '') {
       if (stopped) return;
       const text = describe(done, note);
-      if (done < total && now() - written < interval) return;
+      const ends = done >= total && !ended;
+      if (!ends && now() - written < interval) return;
+      ended ||= ends;
       written = now();
       stream.write(`${label} ${done}/${total}: ${text}\n`);
     },
