@@ -3,35 +3,31 @@ import {basename, join} from 'node:path';
 import {Command} from 'commander';
 import {cellOf} from '../../experiments/cells.js';
 import {planRuns, type TableRow} from '../../experiments/plan.js';
-import {type ExplicitValue, loadRunConfig} from '../config/load.js';
+import {loadRunConfig} from '../config/load.js';
 import type {StageConfig} from '../config/stage.js';
 import {parseVariation, type StageValue} from '../config/stage-values.js';
 import {suggestion} from '../config/suggest.js';
-import {parseDataFlag} from '../data/open.js';
 import {stagesOf} from '../detectors/build.js';
-import type {EngineChoice} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
 import type {CocoStatName} from '../evaluate/coco-stats.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
 import {alignColumns} from '../report/align-columns.js';
 import {cellText} from '../report/table.js';
-import {concurrencyOf, printPlan, requireSuccess, runAll} from './experiment-runs.js';
-import {dataOption, engineOption, jsonOption, parseWhole, presetOption, setOption} from './flags.js';
+import {
+  addManyRunsOptions,
+  concurrencyOf,
+  type ManyRunsFlags,
+  manyRunsOptions,
+  printPlan,
+  requireSuccess,
+  runAll,
+} from './experiment-runs.js';
 import {writeJson, writeOut} from './output.js';
 import {openSession} from './session.js';
 
-type AblateFlags = {
+type AblateFlags = ManyRunsFlags & {
   readonly vary: readonly string[];
   readonly stage?: string;
-  readonly preset?: string;
-  readonly seeds?: number;
-  readonly dryRun?: boolean;
-  readonly engine?: EngineChoice;
-  readonly data?: string;
-  readonly set?: readonly string[];
-  readonly out?: string;
-  readonly jobs?: number;
-  readonly json?: string;
 };
 
 const METRICS: readonly CocoStatName[] = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'APl'];
@@ -47,7 +43,7 @@ Example: Table 1(a) of the paper, w by pi
 `;
 
 export function ablateCommand(): Command {
-  return new Command('ablate')
+  const command = new Command('ablate')
     .description('Train every combination of the given values of stage fields and print one table.')
     .argument('<config>', 'YAML file or name of a shipped config')
     .requiredOption(
@@ -55,35 +51,20 @@ export function ablateCommand(): Command {
       'values that a stage field takes (repeatable: the product is run)',
       (text: string, previous: readonly string[] | undefined) => [...(previous ?? []), text],
     )
-    .option('--stage <name>', 'which stage (default: the first)')
-    .addOption(presetOption())
-    .option('--seeds <n>', 'runs of every row, with seeds 0 to n - 1 (default 1)', text =>
-      parseWhole('--seeds', 1, text),
-    )
-    .option('--dry-run', 'print the runs, their iterations and an estimate of the time')
-    .addOption(engineOption())
-    .addOption(dataOption())
-    .addOption(setOption())
-    .option('--out <dir>', 'folder of the runs and the table (default: results/ablations/<config>)')
-    .option('--jobs <n>', 'runs at a time (default: one a core on CPU engines)', text =>
-      parseWhole('--jobs', 1, text),
-    )
-    .addOption(jsonOption())
+    .option('--stage <name>', 'which stage (default: the first)');
+  return addManyRunsOptions(command, 'results/ablations/<config>')
     .addHelpText('after', EXAMPLES)
     .action(runAblate);
 }
 
 async function runAblate(source: string, flags: AblateFlags): Promise<void> {
-  const explicit: readonly ExplicitValue[] =
-    flags.data === undefined ? [] : [{flag: '--data', key: 'data', value: parseDataFlag(flags.data)}];
-  const options = {preset: flags.preset, overrides: flags.set ?? [], explicit};
+  const options = {...manyRunsOptions(flags), preset: flags.preset};
   const {config} = await loadRunConfig(source, options);
   const rows = productRows(chooseStage(stagesOf(config.model), flags.stage), flags.vary);
   const session = await openSession(flags);
   const name = basename(source).replace(/\.[^.]*$/, '');
   const folder = flags.out ?? join(session.machine.resultsDir, 'ablations', name);
-  const seeds = Array.from({length: flags.seeds ?? 1}, (_, seed) => seed);
-  const runs = await planRuns({...options, source, rows, seeds, folder});
+  const runs = await planRuns({...options, source, rows, folder});
   const concurrency = concurrencyOf(session.engine.name, flags.jobs);
   if (flags.dryRun === true) {
     await printPlan(runs, concurrency);
@@ -110,7 +91,7 @@ async function runAblate(source: string, flags: AblateFlags): Promise<void> {
   if (flags.json !== undefined) await writeJson(flags.json, table);
   if (flags.json !== '-') {
     const commits = new Set(outcomes.map(({result}) => result?.commit ?? 'unknown'));
-    const made = `config ${name}, preset ${preset}, seeds ${seeds.join(' ')}, commit ${[...commits].join(' ')}, engine ${session.engine.name}`;
+    const made = `config ${name}, preset ${preset}, seeds ${options.seeds.join(' ')}, commit ${[...commits].join(' ')}, engine ${session.engine.name}`;
     await writeOut(`${text}${made}; box AP in percent, mean ±sample deviation; n/a: diverged\n`);
   }
   requireSuccess(outcomes);

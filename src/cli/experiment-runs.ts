@@ -1,16 +1,63 @@
 /** What `sf reproduce` and `sf ablate` share: the plan, its estimate, and running it. */
 import {availableParallelism} from 'node:os';
 import {fileURLToPath} from 'node:url';
+import type {Command} from 'commander';
 import {executeRuns, type Outcome} from '../../experiments/execute.js';
 import {type PlannedRun, runState} from '../../experiments/plan.js';
-import {openDataset} from '../data/open.js';
-import type {EngineName} from '../engine/engine.js';
+import type {ExplicitValue} from '../config/load.js';
+import {openDataset, parseDataFlag} from '../data/open.js';
+import type {EngineChoice, EngineName} from '../engine/engine.js';
 import {RunError, UsageError} from '../errors.js';
 import {estimateIterationSeconds} from '../train/estimate.js';
 import {listenForInterrupt} from '../train/interrupt.js';
 import {ExperimentDisplay} from './experiment-display.js';
+import {dataOption, engineOption, jsonOption, parseWhole, presetOption, setOption} from './flags.js';
 import {formatDuration, writeOut} from './output.js';
 import type {Session} from './session.js';
+
+/** Flags that every command of many runs takes. */
+export type ManyRunsFlags = {
+  readonly preset?: string;
+  readonly seeds?: number;
+  readonly dryRun?: boolean;
+  readonly engine?: EngineChoice;
+  readonly data?: string;
+  readonly set?: readonly string[];
+  readonly out?: string;
+  readonly jobs?: number;
+  readonly json?: string;
+};
+
+export function addManyRunsOptions(command: Command, defaultOut: string): Command {
+  return command
+    .addOption(presetOption())
+    .option('--seeds <n>', 'runs of every row, with seeds 0 to n - 1 (default 1)', text =>
+      parseWhole('--seeds', 1, text),
+    )
+    .option('--dry-run', 'print the runs, their iterations and an estimate of the time')
+    .addOption(engineOption())
+    .addOption(dataOption())
+    .addOption(setOption())
+    .option('--out <dir>', `folder of the runs and the table (default: ${defaultOut})`)
+    .option('--jobs <n>', 'runs at a time (default: one a core on CPU engines)', text =>
+      parseWhole('--jobs', 1, text),
+    )
+    .addOption(jsonOption());
+}
+
+/** What the flags say of every run: its seeds, and the values that replace those of the config. */
+export function manyRunsOptions(flags: ManyRunsFlags): {
+  readonly seeds: readonly number[];
+  readonly overrides: readonly string[];
+  readonly explicit: readonly ExplicitValue[];
+} {
+  return {
+    seeds: Array.from({length: flags.seeds ?? 1}, (_, seed) => seed),
+    overrides: flags.set ?? [],
+    explicit:
+      flags.data === undefined ? [] : [{flag: '--data', key: 'data', value: parseDataFlag(flags.data)}],
+  };
+}
 
 const COMMAND = fileURLToPath(new URL('../../bin/sf.js', import.meta.url));
 

@@ -7,10 +7,8 @@ import type {Experiment} from '../../experiments/experiment.js';
 import {experiments} from '../../experiments/index.js';
 import {lossCurvesSvg} from '../../experiments/loss-curves.js';
 import {planRuns} from '../../experiments/plan.js';
-import type {ExplicitValue} from '../config/load.js';
 import {suggestion} from '../config/suggest.js';
-import {parseDataFlag} from '../data/open.js';
-import type {EngineChoice, EngineName} from '../engine/engine.js';
+import type {EngineName} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
 import {COCO_STATS, type CocoStatName} from '../evaluate/coco-stats.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
@@ -22,30 +20,21 @@ import {
   formatText,
   type TableStyle,
 } from '../report/table.js';
-import {concurrencyOf, printPlan, requireSuccess, runAll} from './experiment-runs.js';
 import {
-  dataOption,
-  engineOption,
-  jsonOption,
-  parseList,
-  parseWhole,
-  presetOption,
-  setOption,
-} from './flags.js';
+  addManyRunsOptions,
+  concurrencyOf,
+  type ManyRunsFlags,
+  manyRunsOptions,
+  printPlan,
+  requireSuccess,
+  runAll,
+} from './experiment-runs.js';
+import {parseList} from './flags.js';
 import {writeJson, writeOut} from './output.js';
 import {openSession} from './session.js';
 
-type ReproduceFlags = {
-  readonly preset?: string;
-  readonly seeds?: number;
+type ReproduceFlags = ManyRunsFlags & {
   readonly rows?: readonly string[];
-  readonly dryRun?: boolean;
-  readonly engine?: EngineChoice;
-  readonly data?: string;
-  readonly set?: readonly string[];
-  readonly out?: string;
-  readonly jobs?: number;
-  readonly json?: string;
 };
 
 const STYLE: TableStyle = {
@@ -57,24 +46,11 @@ const STYLE: TableStyle = {
 
 export function reproduceCommand(): Command {
   const names = experiments.map(({id}) => id).join(', ');
-  return new Command('reproduce')
+  const command = new Command('reproduce')
     .description('Measure a table of the paper and print it beside the paper’s numbers.')
     .argument('<table>', names)
-    .addOption(presetOption())
-    .option('--seeds <n>', 'runs of every row, with seeds 0 to n - 1 (default 1)', text =>
-      parseWhole('--seeds', 1, text),
-    )
-    .option('--rows <list>', 'only these rows, comma-separated', parseList)
-    .option('--dry-run', 'print the runs, their iterations and an estimate of the time')
-    .addOption(engineOption())
-    .addOption(dataOption())
-    .addOption(setOption())
-    .option('--out <dir>', 'folder of the runs and the table (default: results/<table>/<preset>)')
-    .option('--jobs <n>', 'runs at a time (default: one a core on CPU engines)', text =>
-      parseWhole('--jobs', 1, text),
-    )
-    .addOption(jsonOption())
-    .action(runReproduce);
+    .option('--rows <list>', 'only these rows, comma-separated', parseList);
+  return addManyRunsOptions(command, 'results/<table>/<preset>').action(runReproduce);
 }
 
 async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> {
@@ -84,15 +60,11 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   const preset = flags.preset ?? 'paper';
   const session = await openSession(flags);
   const folder = flags.out ?? join(session.machine.resultsDir, experiment.id, preset);
-  const explicit: readonly ExplicitValue[] =
-    flags.data === undefined ? [] : [{flag: '--data', key: 'data', value: parseDataFlag(flags.data)}];
   const runs = await planRuns({
+    ...manyRunsOptions(flags),
     source: experiment.config,
     preset,
     rows,
-    seeds: Array.from({length: flags.seeds ?? 1}, (_, seed) => seed),
-    overrides: flags.set ?? [],
-    explicit,
     folder,
   });
   const concurrency = concurrencyOf(session.engine.name, flags.jobs);

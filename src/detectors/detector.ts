@@ -1,7 +1,7 @@
 /** What the six detectors have in common. Shape letters: B images, A anchors of all levels, G objects, C classes. */
 import type {Scalar} from '@tensorflow/tfjs';
 import type {Batch, ImageBatch} from '../data/batch.js';
-import type {Parameters} from './parameters.js';
+import type {Parameters} from '../layers/parameters.js';
 
 /** Losses of one stage of one mini-batch. Scalars are on the tape; counts are constants of this mini-batch. */
 export type StageLosses = {

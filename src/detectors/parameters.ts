@@ -1,1 +1,0 @@
-export {type Parameter, type ParameterKind, Parameters} from '../layers/parameters.js';
