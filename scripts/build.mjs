@@ -1,6 +1,6 @@
 // Builds dist/: TypeScript by tsc, and the WebAssembly kernels of src/engine/wasm/kernels by asc.
 import {execFileSync} from 'node:child_process';
-import {existsSync, mkdirSync} from 'node:fs';
+import {chmodSync, existsSync, mkdirSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -18,6 +18,8 @@ const run = (packageName, script, args) =>
   );
 
 run('typescript', 'bin/tsc', ['-p', 'tsconfig.json']);
+// npx runs the package's own command as a program, and keeps its link to it when the folder is cloned anew.
+chmodSync(join(root, 'dist/bin/sf.js'), 0o755);
 const kernels = join(root, 'src/engine/wasm/kernels/index.ts');
 if (existsSync(kernels)) {
   mkdirSync(join(root, 'dist/src/engine/wasm'), {recursive: true});

@@ -3,7 +3,7 @@
  * in `.sfrc`, `sf.config.yaml` or package.json from the working folder up to the home folder, then in ~/.config/sf.
  */
 import {createRequire} from 'node:module';
-import {availableParallelism, homedir} from 'node:os';
+import {homedir} from 'node:os';
 import {dirname, join, resolve} from 'node:path';
 import type {CosmiconfigResult, Options, PublicExplorer} from 'cosmiconfig';
 import {z} from 'zod';
@@ -21,8 +21,6 @@ const machineSchema = z.strictObject({
   engine: z.enum(ENGINE_CHOICES),
   /** Runs and tables are written below this folder. */
   resultsDir: z.string().min(1),
-  /** Threads that decode images beside the step. */
-  threads: z.int().positive(),
 });
 
 export type MachineConfig = Readonly<z.infer<typeof machineSchema>>;
@@ -138,7 +136,6 @@ function defaults(environment: NodeJS.ProcessEnv, folder: string): Readonly<Reco
     cache: fact(join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sf')),
     engine: fact('auto'),
     resultsDir: fact('results'),
-    threads: fact(availableParallelism()),
   };
 }
 

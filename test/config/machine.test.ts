@@ -28,7 +28,7 @@ test('without settings the defaults hold, and the cache is where XDG says', asyn
 
 test('flags win over the environment, the environment over the file, the file over defaults', async t => {
   const root = await folder(t, {
-    '.sfrc.yaml': 'engine: cpu\ncache: c\nresultsDir: r\nthreads: 3\n',
+    '.sfrc.yaml': 'engine: cpu\ncache: c\nresultsDir: r\n',
     'work/here.txt': '',
   });
   const environment = {SF_ENGINE: 'wasm', SF_RESULTS: 'from-environment'};
@@ -36,7 +36,6 @@ test('flags win over the environment, the environment over the file, the file ov
   t.is(machine.engine, 'tensorflow');
   t.is(machine.resultsDir, join(root, 'work/from-environment')); // relative to where sf runs
   t.is(machine.cache, join(root, 'c')); // relative to the file that says so
-  t.is(machine.threads, 3);
   t.is(provenance.get('resultsDir'), 'SF_RESULTS');
   t.is(provenance.get('cache'), join(root, '.sfrc.yaml'));
 });
