@@ -20,6 +20,9 @@ export type Verdict = {
 /** The measured cell of a row and metric. */
 export type CellOf = (row: string, metric: string) => Cell;
 
+/** AP in percent below which a network that did not diverge has learned nothing either. */
+const NOTHING_LEARNED = 1;
+
 /** Whether a row diverged where the paper says n/a and nowhere else. */
 export function divergenceVerdict(paper: PaperValue, cell: Cell): Verdict {
   const paperDiverged = paper === 'n/a';
@@ -36,6 +39,12 @@ export function divergenceVerdict(paper: PaperValue, cell: Cell): Verdict {
       const all = cell.runs + cell.diverged;
       if (cell.diverged > 0)
         return {kind: 'unlike-paper', text: `diverged in ${cell.diverged} of ${all} runs`};
+      if (paperDiverged && cell.mean < NOTHING_LEARNED) {
+        return {
+          kind: 'unlike-paper',
+          text: `stayed finite but learned nothing, where the paper's network diverged${allOf(all)}`,
+        };
+      }
       return paperDiverged
         ? {kind: 'unlike-paper', text: `converged, unlike the paper${allOf(all)}`}
         : {kind: 'as-in-paper', text: `converged as in the paper${allOf(all)}`};

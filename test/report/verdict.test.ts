@@ -16,6 +16,10 @@ const cell = (...values: readonly (number | 'n/a')[]): Cell =>
 test('A row that the paper calls n/a has diverged as in the paper, or not', t => {
   t.deepEqual(divergenceVerdict('n/a', cell('n/a')), {kind: 'as-in-paper', text: 'diverged as in the paper'});
   t.is(divergenceVerdict('n/a', cell('n/a', 'n/a')).text, 'diverged as in the paper (all 2 runs)');
+  t.is(
+    divergenceVerdict('n/a', cell(0, 0.4)).text,
+    "stayed finite but learned nothing, where the paper's network diverged (all 2 runs)",
+  );
   t.deepEqual(divergenceVerdict('n/a', cell(12)), {
     kind: 'unlike-paper',
     text: 'converged, unlike the paper',
