@@ -149,11 +149,17 @@ function report(error: unknown, args: readonly string[]): number {
   return FAILURE;
 }
 
-/** `sf ... | head`: when the reader goes, so do we, without a word. */
-function leaveQuietlyOnBrokenPipe(stream: NodeJS.WriteStream): void {
-  stream.on('error', error => {
+/**
+ * `sf ... | head`: when the reader of the output goes, so do we, without a word. When nobody reads the progress any
+ * more (a closed terminal, a parent process that was killed), the work goes on and can still be saved.
+ */
+function surviveBrokenPipes(): void {
+  process.stdout.on('error', error => {
     if (errorCode(error) === 'EPIPE') process.exit(BROKEN_PIPE);
     throw error;
+  });
+  process.stderr.on('error', error => {
+    if (errorCode(error) !== 'EPIPE') throw error;
   });
 }
 
@@ -162,8 +168,7 @@ function leaveQuietlyOnBrokenPipe(stream: NodeJS.WriteStream): void {
  * success nor an error, such as 130 for a run that Ctrl-C saved; Ctrl-C before that ends the process as ever.
  */
 export async function main(args: readonly string[]): Promise<void> {
-  leaveQuietlyOnBrokenPipe(process.stdout);
-  leaveQuietlyOnBrokenPipe(process.stderr);
+  surviveBrokenPipes();
   try {
     const program = await createProgram(args);
     await program.parseAsync(args, {from: 'user'});

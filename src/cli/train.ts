@@ -172,7 +172,8 @@ class TrainDisplay implements RunListener {
   }
 
   private tellParent(message: JobMessage): void {
-    process.send?.(message);
+    // A parent that was killed is noticed by 'disconnect'; a message that no longer reaches it is no error.
+    if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   }
 }
 
