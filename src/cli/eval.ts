@@ -58,6 +58,10 @@ async function evaluateResultsFile(run: string | undefined, flags: EvalFlags): P
   if (annotations === undefined || results === undefined) {
     throw new UsageError('--annotations and --results belong together: the objects and what was detected');
   }
+  for (const flag of ['data', 'split', 'engine', 'set', 'out'] as const) {
+    if (flags[flag] !== undefined)
+      throw new UsageError(`--${flag} has no meaning with --annotations and --results`);
+  }
   const iouType = parseChoice('--iou-type', ['bbox'], flags.iouType ?? 'bbox');
   process.exitCode = await evaluateFiles({
     annotations,
@@ -68,6 +72,7 @@ async function evaluateResultsFile(run: string | undefined, flags: EvalFlags): P
 }
 
 async function evaluateRun(run: string, flags: EvalFlags): Promise<void> {
+  parseChoice('--iou-type', ['bbox'], flags.iouType ?? 'bbox');
   const split = parseChoice('--split', ['train', 'val'], flags.split ?? 'val');
   const session = await openSession(flags);
   const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);

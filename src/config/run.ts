@@ -111,18 +111,20 @@ export const inputSchema = z.strictObject({
   std: z.tuple([positive, positive, positive]),
   /** Probability of a horizontal flip in training. */
   flip: z.number().min(0).max(1),
-  /** Batches are padded with zeros, bottom and right, to a multiple of this. */
-  sizeDivisor: positiveInt,
+  /** Batches are padded with zeros, bottom and right, to a multiple of this: of 32, since the pyramid doubles C5's map. */
+  sizeDivisor: positiveInt.multipleOf(32),
   /** Batches hold only wide or only tall images (maskrcnn-benchmark). */
   aspectGrouping: z.boolean(),
 });
+
+const ascending = (steps: readonly number[]) => steps.every((step, i) => i === 0 || step > steps[i - 1]!);
 
 export const scheduleSchema = z.strictObject({
   iterations: positiveInt,
   imagesPerBatch: positiveInt,
   baseLr: positive,
   /** Learning rate is multiplied by gamma at each of these iterations. */
-  steps: z.array(positiveInt),
+  steps: z.array(positiveInt).refine(ascending, 'expected ascending iterations'),
   gamma: positive,
   warmup: z.strictObject({iterations: z.int().nonnegative(), factor: z.number().min(0).max(1)}),
   momentum: z.number().min(0).lt(1),

@@ -83,7 +83,8 @@ export async function* trainingBatches(
 }
 
 /**
- * Every image of the data set once, unflipped, images of like size together. The caller owns each batch's tensor.
+ * Every image of the data set once, unflipped. Only images of one padded size share a batch, so that no image sees more
+ * padding, and no result differs, than in a batch of its own. The caller owns each batch's tensor.
  * @throws RunError at the batch of an image that cannot be decoded.
  */
 export async function* evaluationBatches(
@@ -91,7 +92,11 @@ export async function* evaluationBatches(
   {input, imagesPerBatch, prefetch = PREFETCH}: EvaluationConfig,
 ): AsyncGenerator<ImageBatch, void, void> {
   const sizes = dataset.images.map(image => resizedSize(image, input.resize));
-  const order = sizeOrder(sizes.map(size => paddedSize(size, input.sizeDivisor)));
+  const canvases = sizes.map(size => paddedSize(size, input.sizeDivisor));
+  const order = equalRuns(
+    sizeOrder(canvases),
+    index => `${canvases[index]!.height}x${canvases[index]!.width}`,
+  );
   const load = (indices: readonly number[]) =>
     settled(
       indices.map(async index => {
@@ -100,9 +105,26 @@ export async function* evaluationBatches(
         return {record, data: await decodeImage(record, size), ...size};
       }),
     );
-  for await (const views of prefetched(chunks(order, imagesPerBatch), load, prefetch)) {
+  for await (const views of prefetched(
+    order.flatMap(indices => [...chunks(indices, imagesPerBatch)]),
+    load,
+    prefetch,
+  )) {
     yield {images: imagesToTensor(views, input), infos: views.map(view => imageInfo(view.record, view))};
   }
+}
+
+/** Cuts a list where the key changes. */
+function equalRuns<T>(items: readonly T[], keyOf: (item: T) => string): readonly (readonly T[])[] {
+  const runs: T[][] = [];
+  let last: string | undefined;
+  for (const item of items) {
+    const key = keyOf(item);
+    if (key !== last) runs.push([]);
+    last = key;
+    runs.at(-1)!.push(item);
+  }
+  return runs;
 }
 
 /**

@@ -9,7 +9,7 @@ import type {Imbalance} from './imbalance.js';
 /**
  * The score that a prediction must exceed before NMS.
  * @param imbalance N and N_f of the training set; only 'adaptive' needs them
- * @throws UsageError when the training set has no foreground.
+ * @throws UsageError when the training set has no foreground, or was not counted.
  */
 export function scoreThreshold(
   config: ScoreThreshold,
@@ -20,7 +20,12 @@ export function scoreThreshold(
     case 'fixed':
       return config.theta;
     case 'adaptive': {
-      if (imbalance === undefined) throw new Error('adaptive threshold: N and N_f have not been counted');
+      if (imbalance === undefined) {
+        throw new UsageError(
+          'an adaptive threshold needs N and N_f of the training set, and this model was trained without counting them; ' +
+            'train with scoreThreshold adaptive, or set it to fixed',
+        );
+      }
       const {examples, foreground} = imbalance;
       if (foreground === 0) {
         throw new UsageError(

@@ -107,5 +107,5 @@ test('a fixed threshold needs no counts, an adaptive one fails without foregroun
     instanceOf: UsageError,
   });
   t.regex(error.message, /scoreThreshold to fixed/);
-  t.throws(() => scoreThreshold(adaptive, undefined, 80), {message: /have not been counted/});
+  t.throws(() => scoreThreshold(adaptive, undefined, 80), {message: /was trained without counting them/});
 });
