@@ -7,10 +7,16 @@ import {openEngine} from '../engine/open.js';
 import {writeError} from '../files/write-atomic.js';
 import {progressBar} from './output.js';
 
+/** Where data sets are found, and the progress of making one. */
+export type ShownData = DatasetContext & {
+  /** Ends the display of one that was left half-made. */
+  readonly stop: () => void;
+};
+
 export type Session = {
   readonly machine: LoadedMachine['machine'];
   readonly engine: Engine;
-  readonly data: DatasetContext;
+  readonly data: ShownData;
 };
 
 /** Opens the engine and says on stderr which one and why, unless `quiet`. */
@@ -28,17 +34,20 @@ export async function openSession(
 }
 
 /** Where data sets are found; generating one shows its progress. */
-export function dataContext({cache, dataRoot}: LoadedMachine['machine']): DatasetContext {
+export function dataContext({cache, dataRoot}: LoadedMachine['machine']): ShownData {
   let bar: ReturnType<typeof progressBar> | undefined;
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
   return {
     cacheDir: cache,
     dataRoot,
     onProgress: (done, total) => {
       bar ??= progressBar({label: 'generate', total, unit: 'images'});
       bar.update(done);
-      if (done < total) return;
-      bar.stop();
-      bar = undefined;
+      if (done >= total) stop();
     },
+    stop,
   };
 }

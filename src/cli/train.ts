@@ -59,7 +59,7 @@ async function runTrain(source: string | undefined, flags: TrainFlags): Promise<
   const runDir = flags.out ?? join(machine.resultsDir, 'runs', `${name}-seed${config.seed}-${timeStamp()}`);
   const session = await openSession(flags);
   const interrupt = listenForInterrupt(() => {
-    process.stderr.write('\nfinishing this step and saving; press Ctrl-C again to stop at once\n');
+    process.stderr.write('\nstopping after this step and saving; press Ctrl-C again to stop at once\n');
   });
   stopWithParent();
   const display = new TrainDisplay(config);
@@ -82,6 +82,7 @@ async function runTrain(source: string | undefined, flags: TrainFlags): Promise<
     await reportResult(result, runDir, flags.json);
     if (result.status === 'interrupted') process.exitCode = interrupt.exitCode() ?? 1;
   } finally {
+    session.data.stop();
     display.stop();
     interrupt.stop();
   }
@@ -122,6 +123,7 @@ function stopWithParent(): void {
 class TrainDisplay implements RunListener {
   private training: Progress | undefined;
   private evaluating: Progress | undefined;
+  private iteration = 0;
 
   constructor(private readonly config: RunConfig) {}
 
@@ -140,15 +142,17 @@ class TrainDisplay implements RunListener {
     ];
     if (startIteration > 0) lines.push(`resuming after iteration ${startIteration}`);
     process.stderr.write(`${lines.join('\n')}\n`);
-    this.training = progressBar({
-      label: 'train',
-      total: this.config.schedule.iterations,
-      start: startIteration,
-      unit: 'iterations',
-    });
+    this.iteration = startIteration;
+    this.training = this.trainingBar();
   };
 
   readonly onIteration = (metrics: Metrics): void => {
+    if (this.evaluating !== undefined) {
+      this.evaluating.stop();
+      this.evaluating = undefined;
+      this.training = this.trainingBar();
+    }
+    this.iteration = metrics.iteration;
     this.training?.update(metrics.iteration, describeLosses(metrics));
     this.tellParent({
       phase: 'train',
@@ -165,6 +169,11 @@ class TrainDisplay implements RunListener {
     this.evaluating.update(done);
     this.tellParent({phase: 'evaluate', iteration: done, iterations: total});
   };
+
+  private trainingBar(): Progress {
+    const {iterations} = this.config.schedule;
+    return progressBar({label: 'train', total: iterations, start: this.iteration, unit: 'iterations'});
+  }
 
   stop(): void {
     this.training?.stop();
@@ -195,7 +204,9 @@ async function reportResult(result: FinishedRun, runDir: string, json: string | 
   const lines = {
     finished: `finished: ${time}`,
     diverged: `diverged (a result, not an error): ${divergence === undefined ? '' : describeDivergence(divergence)}`,
-    interrupted: `interrupted after ${time}; continue with: sf train --resume --out ${runDir}`,
+    interrupted: existsSync(join(runDir, 'config.yaml'))
+      ? `interrupted after ${time}; continue with: sf train --resume --out ${runDir}`
+      : 'interrupted before the first step; there is nothing to continue, start it again',
   };
   process.stderr.write(`${lines[status]}\nrun folder: ${runDir}\n`);
   if (final !== undefined && json !== '-') await writeOut(formatCocoStats(final.evaluation));

@@ -12,7 +12,10 @@ export type DetectorEvaluation = {
   readonly seconds: number;
 };
 
-/** COCO's box AP of `detector` on `dataset`; objects that the format marks as difficult count neither way. */
+/**
+ * COCO's box AP of `detector` on `dataset`; objects that the format marks as difficult count neither way.
+ * @throws the reason of `options.signal` when it is aborted before the last batch
+ */
 export async function evaluateDetector(
   detector: Detector,
   dataset: Dataset,

@@ -19,6 +19,13 @@ export function writeError(path: string, error: unknown): Error {
     case 'EPERM':
     case 'EROFS':
       return new RunError(`cannot write ${path}: no permission; choose another folder`);
+    case 'ENOENT':
+      // Folders on the way are made; some file systems (/proc, a read-only mount) say so when they take none.
+      return new RunError(`cannot write ${path}: its folder cannot be made there; choose another folder`);
+    case 'ENAMETOOLONG':
+      return new RunError(`cannot write ${path.slice(0, 80)}...: the name is too long; choose a shorter one`);
+    case 'ELOOP':
+      return new RunError(`cannot write ${path}: its links lead round in a circle; choose another folder`);
     case 'ENOTDIR':
     case 'EISDIR':
     case 'EEXIST':

@@ -14,6 +14,7 @@ import type {Parameters} from '../layers/parameters.js';
 import type {StoredTensor} from '../weights/safetensors.js';
 import {type Checkpoint, type CheckpointState, readCheckpoint, writeCheckpoint} from './checkpoint-file.js';
 import {differingKeys} from './differing-keys.js';
+import {isRunning} from './run-lock.js';
 import type {Sgd} from './sgd.js';
 
 const FOLDER = 'checkpoints';
@@ -52,7 +53,7 @@ export async function pruneCheckpoints(runDir: string, keep: number): Promise<vo
   const outdated = (await numberedCheckpoints(runDir)).slice(keep);
   const abandoned = (await listFolder(folder)).filter(name => {
     const process_ = TEMPORARY.exec(name)?.[1];
-    return process_ !== undefined && Number(process_) !== process.pid;
+    return process_ !== undefined && !isRunning(Number(process_));
   });
   for (const name of [...outdated, ...abandoned]) await rm(join(folder, name), {force: true});
 }

@@ -54,11 +54,11 @@ export type TrainOptions = {
   readonly force?: boolean;
   /**
    * AP of the detector as it is; called every `schedule.evaluateEvery` iterations and after the last one.
-   * The best one's parameters are kept in best.safetensors.
+   * The best one's parameters are kept in best.safetensors. It throws the reason of `signal` when that is aborted.
    */
   readonly evaluate?: (iteration: number) => Promise<number>;
   readonly onIteration?: (metrics: Metrics) => void;
-  /** Ends the run after the step in progress: saved, status `interrupted`. */
+  /** Ends the run after the step or within the evaluation in progress: saved, status `interrupted`. */
   readonly signal?: AbortSignal;
 };
 
@@ -135,22 +135,39 @@ async function runLoop(
     await saveCheckpoint(path, {...state, ...options.trainingSet}, detector.parameters, optimizer);
   };
 
-  const evaluateWhenDue = async (): Promise<void> => {
+  const saveNumbered = async (): Promise<void> => {
+    await save(checkpointPath(runDir, iteration));
+    await pruneCheckpoints(runDir, schedule.keepCheckpoints);
+  };
+
+  const isInterrupted = (): boolean => options.signal?.aborted === true;
+
+  /** False when it was due and `signal` ended it: nothing is recorded then, and `--resume` makes it up. */
+  const evaluateWhenDue = async (): Promise<boolean> => {
     const {evaluateEvery, iterations} = schedule;
     const due = iteration === iterations || (evaluateEvery !== null && iteration % evaluateEvery === 0);
-    if (!due || iteration <= lastEvaluated || options.evaluate === undefined) return;
-    const evaluation = {iteration, value: await options.evaluate(iteration)};
+    if (!due || iteration <= lastEvaluated || options.evaluate === undefined) return true;
+    let value: number;
+    try {
+      value = await options.evaluate(iteration);
+    } catch (error) {
+      if (isInterrupted() && error === options.signal?.reason) return false;
+      throw error;
+    }
+    const evaluation = {iteration, value};
     lastEvaluated = iteration;
     const leader = better(best, evaluation);
     if (leader === evaluation) await save(bestCheckpointPath(runDir));
     best = leader;
     log.evaluation(evaluation);
+    return true;
   };
 
   try {
     await record('running');
-    // The session before may have been killed between saving and evaluating.
-    await evaluateWhenDue();
+    if (isInterrupted()) return await end('interrupted');
+    // The session before may have been stopped between saving and evaluating.
+    if (!(await evaluateWhenDue())) return await end('interrupted');
     if (iteration >= schedule.iterations) return await end('finished');
 
     let waitingSince = performance.now();
@@ -179,13 +196,13 @@ async function runLoop(
       if (divergence !== undefined) return await end('diverged', divergence);
 
       const isLast = iteration === schedule.iterations;
-      const isInterrupted = options.signal?.aborted === true;
-      if (isLast || isInterrupted || iteration % schedule.checkpointEvery === 0) {
-        await save(checkpointPath(runDir, iteration));
-        await pruneCheckpoints(runDir, schedule.keepCheckpoints);
+      const stops = isInterrupted();
+      if (isLast || stops || iteration % schedule.checkpointEvery === 0) await saveNumbered();
+      if (stops) return await end('interrupted');
+      if (!(await evaluateWhenDue())) {
+        await saveNumbered();
+        return await end('interrupted');
       }
-      if (isInterrupted) return await end('interrupted');
-      await evaluateWhenDue();
       if (isLast) return await end('finished');
       waitingSince = performance.now();
     }

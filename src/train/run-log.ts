@@ -4,9 +4,9 @@
  *     config.yaml         the resolved config            environment.json   versions and machine
  *     metrics.jsonl       one line an iteration          evaluations.jsonl  one line an evaluation during training
  *     result.json         status, times, provenance      events.out.*       the metrics for TensorBoard
- *     checkpoints/        checkpoint.ts
+ *     checkpoints/        checkpoint.ts                  run.lock           run-lock.ts, while it is trained
  */
-import {mkdir, readFile} from 'node:fs/promises';
+import {mkdir, readFile, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {z} from 'zod';
 import {RunError, UsageError} from '../errors.js';
@@ -68,6 +68,8 @@ const resultSchema = z.object({
   best: evaluationSchema.optional(),
   /** One line, of a failed run. */
   error: z.string().optional(),
+  /** Folder (from this one) of the run that trained these weights; absent where the run trained itself. */
+  trainedBy: z.string().optional(),
 });
 
 export type Metrics = Readonly<z.infer<typeof metricsSchema>>;
@@ -110,9 +112,22 @@ export async function readResult(runDir: string): Promise<RunResult | undefined>
   }
 }
 
+/** Whether a training was begun in this folder: it has a log of iterations. */
+export async function hasTrained(runDir: string): Promise<boolean> {
+  return (await stat(join(runDir, METRICS)).catch(() => undefined)) !== undefined;
+}
+
 /** Says how the run in this folder stands. @throws RunError when the folder is not writable. */
 export async function writeResult(runDir: string, result: RunResult): Promise<void> {
   await writeFileAtomic(join(runDir, RESULT), `${toLoggedJson(result, 2)}\n`);
+}
+
+/** @throws UsageError when the folder holds a run, which a new one would overwrite. */
+export async function requireNoRun(runDir: string): Promise<void> {
+  if ((await readResult(runDir)) === undefined) return;
+  throw new UsageError(
+    `${runDir} holds a run already; continue it with --resume or choose another --out folder`,
+  );
 }
 
 export class RunLog {
@@ -133,11 +148,7 @@ export class RunLog {
     await mkdir(runDir, {recursive: true}).catch((error: unknown) => {
       throw writeError(runDir, error);
     });
-    if (done === undefined && (await readResult(runDir)) !== undefined) {
-      throw new UsageError(
-        `${runDir} holds a run already; continue it with --resume or choose another --out folder`,
-      );
-    }
+    if (done === undefined) await requireNoRun(runDir);
     const isDone = (record: {readonly iteration: number}): boolean => record.iteration <= (done ?? 0);
     await writeFileAtomic(join(runDir, 'config.yaml'), description.configYaml);
     await writeFileAtomic(join(runDir, 'environment.json'), `${toLoggedJson(description.environment, 2)}\n`);

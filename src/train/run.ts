@@ -1,5 +1,5 @@
 /** A whole run: data sets, imbalance, detector, training, evaluation. Everything it decides is in its config. */
-import type {RunConfig} from '../config/run.js';
+import type {BackboneConfig, RunConfig} from '../config/run.js';
 import {trainingBatches} from '../data/batches.js';
 import type {Dataset} from '../data/dataset.js';
 import {type DatasetContext, openDataset} from '../data/open.js';
@@ -14,6 +14,8 @@ import type {Imbalance} from '../sampling-free/imbalance.js';
 import {loadLatest} from './checkpoint.js';
 import type {Checkpoint} from './checkpoint-file.js';
 import {type TrainOptions, type TrainResult, train} from './loop.js';
+import {lockRunFolder} from './run-lock.js';
+import {requireNoRun} from './run-log.js';
 
 export type RunOptions = {
   readonly config: RunConfig;
@@ -52,9 +54,34 @@ export type FinishedRun = TrainResult & {readonly final?: DetectorEvaluation};
  * @throws UsageError or RunError with one line for the user
  */
 export async function runTraining(options: RunOptions): Promise<FinishedRun> {
+  const {runDir, listener, signal} = options;
+  const lock = await lockRunFolder(runDir);
+  let resume: Checkpoint | undefined;
+  try {
+    if (options.resume) resume = await lastCheckpoint(runDir, listener.onNotice);
+    else await requireNoRun(runDir);
+    return await runLocked(options, resume);
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    // Before the first step there is nothing to save; after the last one `--resume` evaluates again.
+    const {iteration: iterations = 0, trainingSeconds = 0} = resume?.state ?? {};
+    return {status: 'interrupted', iterations, trainingSeconds};
+  } finally {
+    await lock.release();
+  }
+}
+
+async function runLocked(options: RunOptions, resume: Checkpoint | undefined): Promise<FinishedRun> {
   const {config, runDir, engine, listener, signal} = options;
-  const resume = options.resume ? await lastCheckpoint(runDir, listener.onNotice) : undefined;
-  const {trainSet, valSet} = await openDatasets(config, options.data);
+  noticeFrozenLayers(config.model.backbone, listener.onNotice);
+  const {trainSet, valSet} = await openDatasets(config, {
+    ...options.data,
+    onProgress: (done, total) => {
+      options.data.onProgress?.(done, total);
+      signal.throwIfAborted();
+    },
+  });
+  if (resume !== undefined) requireSameClasses(resume, trainSet);
   for (const notice of [...trainSet.notices, ...valSet.notices]) {
     listener.onNotice(`${notice.count} x ${notice.kind}, such as ${notice.example}`);
   }
@@ -81,6 +108,7 @@ export async function runTraining(options: RunOptions): Promise<FinishedRun> {
       input: config.input,
       imagesPerBatch,
       onProgress: listener.onEvaluationProgress,
+      signal,
     });
   try {
     const result = await train({
@@ -113,6 +141,32 @@ export async function runTraining(options: RunOptions): Promise<FinishedRun> {
   } finally {
     detector.parameters.dispose();
   }
+}
+
+/** Weights are random at the start of every run: layers that never change are then random features. */
+function noticeFrozenLayers({freezeAt, norm}: BackboneConfig, notice: (text: string) => void): void {
+  const frozen = [
+    ...(freezeAt > 0 ? [`model.backbone.freezeAt is ${freezeAt}`] : []),
+    ...(norm.kind === 'frozen-bn' ? ['model.backbone.norm is frozen-bn'] : []),
+  ];
+  if (frozen.length === 0) return;
+  notice(
+    `${frozen.join(' and ')}: the frozen layers keep the random weights they start with; ` +
+      'the paper starts from ImageNet weights',
+  );
+}
+
+/** @throws UsageError when the checkpoint's outputs mean other classes than the data set's */
+function requireSameClasses({path, state}: Checkpoint, dataset: Dataset): void {
+  const named = (names: readonly string[], ids: readonly number[]): string =>
+    names.map((name, i) => `${name} (id ${ids[i]})`).join(', ');
+  const before = named(state.classNames, state.categoryIds);
+  const now = named(dataset.classNames, dataset.categoryIds);
+  if (before === now) return;
+  throw new UsageError(
+    `${path} was trained on the classes ${before}, and ${dataset.name} has ${now}; ` +
+      'resume with the data it was trained on',
+  );
 }
 
 async function lastCheckpoint(

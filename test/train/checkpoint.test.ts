@@ -1,4 +1,4 @@
-import {execFileSync} from 'node:child_process';
+import {execFileSync, spawnSync} from 'node:child_process';
 import {mkdir, readdir, readFile, truncate, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -77,11 +77,15 @@ test.serial('the newest ones are kept, best too, and what killed processes left 
     await saveCheckpoint(checkpointPath(runDir, iteration), stateAt(iteration), parameters, optimizer);
   }
   await saveCheckpoint(bestCheckpointPath(runDir), stateAt(2), parameters, optimizer);
-  await writeFile(join(folder, `iteration-000001.safetensors.${process.pid + 1}.0123abcd.tmp`), 'half');
+  const gone = spawnSync(process.execPath, ['-e', '']).pid;
+  const writing = `iteration-000001.safetensors.${process.ppid}.0123abcd.tmp`;
+  await writeFile(join(folder, `iteration-000001.safetensors.${gone}.0123abcd.tmp`), 'half');
+  await writeFile(join(folder, writing), 'half');
   await writeFile(join(folder, 'notes.txt'), 'mine');
   await pruneCheckpoints(runDir, 2);
   t.deepEqual((await readdir(folder)).sort(), [
     'best.safetensors',
+    writing,
     'iteration-1000000.safetensors',
     'iteration-999995.safetensors',
     'notes.txt',

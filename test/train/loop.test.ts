@@ -135,6 +135,40 @@ test.serial(
   },
 );
 
+test.serial('an evaluation that Ctrl-C ends counts for nothing, and is made up for', async t => {
+  const runDir = await temporaryFolder(t);
+  // At iteration 8, after the checkpoint of iteration 5; and the one at the end.
+  for (const [iteration, schedule] of [
+    [8, {evaluateEvery: 8}],
+    [20, {}],
+  ] as const) {
+    const controller = new AbortController();
+    const evaluate = async (at: number): Promise<number> => {
+      if (at === iteration) controller.abort();
+      controller.signal.throwIfAborted();
+      return 0.25;
+    };
+    const options = {signal: controller.signal, evaluate};
+    const resume = iteration === 8 ? undefined : await latest(runDir);
+    const stopped = await trainLinear(runDir, schedule, {...options, resume, force: true});
+    t.deepEqual([stopped.status, stopped.iterations], ['interrupted', iteration]);
+    t.is((await readResult(runDir))?.status, 'interrupted');
+    t.is((await latest(runDir)).state.iteration, iteration);
+    t.deepEqual(await readEvaluations(runDir), []);
+  }
+  const resume = await latest(runDir);
+  const result = await trainLinear(runDir, {}, {resume, evaluate: async () => 0.5});
+  t.deepEqual([result.status, result.best], ['finished', {iteration: 20, value: 0.5}]);
+});
+
+test.serial('a signal before the first step ends the run there; resumed, it begins', async t => {
+  const runDir = await temporaryFolder(t);
+  const result = await trainLinear(runDir, {}, {signal: AbortSignal.abort()});
+  t.deepEqual([result.status, result.iterations], ['interrupted', 0]);
+  t.is((await readResult(runDir))?.status, 'interrupted');
+  t.is((await trainLinear(runDir, {}, {resume: 'from-start'})).status, 'finished');
+});
+
 test.serial('a run that was killed before its first checkpoint begins again', async t => {
   const runDir = await temporaryFolder(t);
   const early = trainLinear(runDir, {}, {batches: noiseBatches({end: 3})});
