@@ -1,17 +1,18 @@
 /** From the runs of a row to the figures of its table. */
 import type {CocoStatName} from '../src/evaluate/coco-stats.js';
-import {type Cell, combineSeeds, type SeedResult, seedPercent} from '../src/report/cell.js';
+import {type Cell, combineSeeds, type Provenance, type SeedResult, seedPercent} from '../src/report/cell.js';
 import type {Outcome} from './execute.js';
 
 /**
  * One statistic of one row over its seeds, in percent, from the runs that ended: finished or diverged.
  * @param row id of the row
+ * @param scale preset, and what was changed besides
  */
 export function cellOf(
   outcomes: readonly Outcome[],
   row: string,
   metric: CocoStatName,
-  preset: string,
+  scale: Pick<Provenance, 'preset' | 'changed'>,
 ): Cell {
   const ended = outcomes.filter(
     ({run, status}) => run.row.id === row && (status === 'finished' || status === 'diverged'),
@@ -21,7 +22,7 @@ export function cellOf(
   ];
   return combineSeeds(
     ended.map(outcome => seedResult(outcome, metric)),
-    {preset, commit: distinct('commit').join(', '), engine: distinct('engine').join(', ')},
+    {...scale, commit: distinct('commit').join(', '), engine: distinct('engine').join(', ')},
   );
 }
 

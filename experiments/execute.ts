@@ -1,6 +1,6 @@
 /** Makes the runs of a plan that are not there yet, and says how each one ended. */
 import {mkdir} from 'node:fs/promises';
-import {join} from 'node:path';
+import {join, relative} from 'node:path';
 import {configHash} from '../src/config/load.js';
 import type {EngineName} from '../src/engine/engine.js';
 import type {CocoStats} from '../src/evaluate/coco-stats.js';
@@ -8,7 +8,7 @@ import {readEvaluation} from '../src/evaluate/evaluation-files.js';
 import {writeFileAtomic} from '../src/files/write-atomic.js';
 import {type Job, type JobMessage, type JobResult, runJobs} from '../src/train/jobs.js';
 import {type RunResult, readResult, writeResult} from '../src/train/run-log.js';
-import {type PlannedRun, runState} from './plan.js';
+import {findRun, type PlannedRun} from './plan.js';
 
 export type Outcome = {
   readonly run: PlannedRun;
@@ -60,7 +60,7 @@ export async function executeRuns(
 
   const queue: Job[] = [];
   for (const run of runs) {
-    const state = await runState(run);
+    const {state} = await findRun(run);
     if (state === 'done' || state === 'diverged') settle(await outcomeOf(run));
     else if (run.trainedBy === undefined)
       queue.push(await trainingJob(run, state === 'started', options.engine));
@@ -109,7 +109,11 @@ async function adopt(run: PlannedRun, trainer: PlannedRun): Promise<Outcome> {
   const result = await readResult(trainer.runDir);
   if (result === undefined) throw new Error(`${trainer.runDir} has lost its result`);
   await writeFileAtomic(join(run.runDir, 'config.yaml'), run.configYaml);
-  await writeResult(run.runDir, {...result, configHash: configHash(run.config)});
+  await writeResult(run.runDir, {
+    ...result,
+    configHash: configHash(run.config),
+    trainedBy: relative(run.runDir, trainer.runDir),
+  });
   return outcomeOf(run);
 }
 

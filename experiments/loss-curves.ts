@@ -13,10 +13,11 @@ const AVERAGED = 20;
 export async function lossCurvesSvg(title: string, outcomes: readonly Outcome[]): Promise<string> {
   const firstSeed = outcomes[0]?.run.seed;
   const series = [];
-  for (const {run, status} of outcomes) {
-    if (run.seed !== firstSeed || run.trainedBy !== undefined) continue;
+  for (const {run, status, result} of outcomes) {
+    if (run.seed !== firstSeed || result?.trainedBy !== undefined) continue;
     if (status !== 'finished' && status !== 'diverged') continue;
     const points = averaged(await readMetrics(run.runDir));
+    if (points.length === 0) continue;
     const last = points.at(-1);
     if (status === 'diverged' && last !== undefined) points.push([last[0] + 1, Number.NaN]);
     series.push({label: run.row.label, points});

@@ -4,7 +4,10 @@ import {dumpConfig} from '../src/config/dump.js';
 import {configHash, type LoadedRunConfig, loadRunConfig} from '../src/config/load.js';
 import type {RunConfig} from '../src/config/run.js';
 import type {StageConfig} from '../src/config/stage.js';
-import {readResult} from '../src/train/run-log.js';
+import {stagesOf} from '../src/detectors/build.js';
+import {needsImbalance} from '../src/detectors/imbalance.js';
+import {readEvaluation} from '../src/evaluate/evaluation-files.js';
+import {hasTrained, type RunResult, readResult} from '../src/train/run-log.js';
 
 export type TableRow = {
   readonly id: string;
@@ -29,6 +32,8 @@ export type PlanOptions = {
   readonly source: string;
   readonly preset: string | undefined;
   readonly rows: readonly TableRow[];
+  /** Ids of the rows to run (absent: all); the others are shown where they have ended. */
+  readonly wanted?: readonly string[] | undefined;
   readonly seeds: readonly number[];
   /** Dotted overrides for all runs. */
   readonly overrides: readonly string[];
@@ -40,25 +45,75 @@ export type PlanOptions = {
 /** How far a planned run has come, from what lies in its folder. */
 export type RunState = 'done' | 'diverged' | 'started' | 'new' | 'other-config';
 
-/** @throws UsageError for a config that does not validate. */
+/**
+ * Every run of the wanted rows, and those of the other rows that have ended already: a table shows all there is.
+ * @throws UsageError for a config that does not validate.
+ */
 export async function planRuns(options: PlanOptions): Promise<readonly PlannedRun[]> {
   const runs: PlannedRun[] = [];
   for (const seed of options.seeds) {
+    const drafts: Draft[] = [];
     for (const row of options.rows) {
-      const loaded = await loadRow(options, row, seed);
-      const id = `${row.id}/seed-${seed}`;
-      runs.push({
-        id,
-        row,
-        seed,
-        runDir: join(options.folder, row.id, `seed-${seed}`),
-        config: loaded.config,
-        configYaml: dumpConfig(loaded.config, loaded.provenance),
-        trainedBy: runs.find(run => run.trainedBy === undefined && sameTraining(run.config, loaded.config)),
-      });
+      const draft = await draftRun(options, row, seed);
+      const {state} = draft.found;
+      const wanted = options.wanted?.includes(row.id) ?? true;
+      if (wanted || state === 'done' || state === 'diverged') drafts.push(draft);
+    }
+    const trainers = new Map<Draft, PlannedRun>();
+    for (const draft of drafts) {
+      if (trainerOf(draft, drafts) === draft) trainers.set(draft, {...draft.run, trainedBy: undefined});
+    }
+    for (const draft of drafts) {
+      const trainedBy = trainers.get(trainerOf(draft, drafts));
+      runs.push(trainers.get(draft) ?? {...draft.run, trainedBy});
     }
   }
   return runs;
+}
+
+type Draft = {readonly run: Omit<PlannedRun, 'trainedBy'>; readonly found: FoundRun};
+
+async function draftRun(options: PlanOptions, row: TableRow, seed: number): Promise<Draft> {
+  const {config, provenance} = await loadRow(options, row, seed);
+  const runDir = join(options.folder, row.id, `seed-${seed}`);
+  const run = {
+    ...{row, seed, runDir, config},
+    id: `${row.id}/seed-${seed}`,
+    configYaml: dumpConfig(config, provenance),
+  };
+  return {run, found: await findRun(run)};
+}
+
+/**
+ * Whose weights a run evaluates. What is on the disk decides first: a run that has begun to train trains itself, and
+ * weights that are there are used. Otherwise the first row with the same training gives the weights to the others; one
+ * that measures N and N_f before one that does not, since a threshold may be computed from them.
+ */
+function trainerOf(draft: Draft, drafts: readonly Draft[]): Draft {
+  if (draft.found.trainedItself) return draft;
+  const recorded = draft.found.result?.trainedBy;
+  const candidates = drafts.filter(
+    ({run, found}) =>
+      sameTraining(run.config, draft.run.config) &&
+      (measuresImbalance(run.config) || !measuresImbalance(draft.run.config)) &&
+      (found.result === undefined || found.trainedItself),
+  );
+  const preferences: readonly ((candidate: Draft) => boolean)[] = [
+    ({run}) => recorded !== undefined && run.runDir === join(draft.run.runDir, recorded),
+    ({found}) => found.state === 'done' || found.state === 'diverged',
+    ({found}) => found.state === 'started',
+    ({run}) => measuresImbalance(run.config),
+    () => true,
+  ];
+  for (const preferred of preferences) {
+    const trainer = candidates.find(preferred);
+    if (trainer !== undefined) return trainer;
+  }
+  return draft;
+}
+
+function measuresImbalance({model}: RunConfig): boolean {
+  return stagesOf(model).some(([, stage]) => needsImbalance(stage));
 }
 
 function loadRow(options: PlanOptions, row: TableRow, seed: number): Promise<LoadedRunConfig> {
@@ -85,18 +140,47 @@ function trainingHash(config: RunConfig): string {
   return configHash({...config, model: {...config.model, stages}});
 }
 
-export async function runState(run: PlannedRun): Promise<RunState> {
-  const result = await readResult(run.runDir);
+/** What a planned run's folder holds. */
+export type FoundRun = {
+  readonly state: RunState;
+  readonly result: RunResult | undefined;
+  /** Whether iterations of its own are there: not the figures of another run's weights. */
+  readonly trainedItself: boolean;
+};
+
+/** @throws RunError for a damaged record. */
+export async function findRun({runDir, config}: Pick<PlannedRun, 'runDir' | 'config'>): Promise<FoundRun> {
+  const result = await readResult(runDir);
+  const trainedItself = result !== undefined && result.trainedBy === undefined && (await hasTrained(runDir));
+  return {state: await stateOf(runDir, result, configHash(config)), result, trainedItself};
+}
+
+async function stateOf(runDir: string, result: RunResult | undefined, hash: string): Promise<RunState> {
   if (result === undefined) return 'new';
-  if (result.configHash !== configHash(run.config)) return 'other-config';
+  if (result.configHash !== hash) return 'other-config';
   switch (result.status) {
     case 'finished':
-      return 'done';
+      // Killed after its last iteration: training it on only evaluates it.
+      return (await readEvaluation(runDir)) === undefined ? 'started' : 'done';
     case 'diverged':
       return 'diverged';
     case 'running':
     case 'interrupted':
     case 'failed':
       return 'started';
+  }
+}
+
+/** Iterations that a run need not make again. */
+export function iterationsDone({state, result}: FoundRun): number {
+  switch (state) {
+    case 'done':
+    case 'diverged':
+      return result?.plannedIterations ?? 0;
+    case 'started':
+      return result?.iterations ?? 0;
+    case 'new':
+    case 'other-config':
+      return 0;
   }
 }

@@ -1,4 +1,5 @@
 /** `sf ablate`: any product of values of the six stage fields, on any config and data set, as one table. */
+import {existsSync} from 'node:fs';
 import {basename, join} from 'node:path';
 import {Command} from 'commander';
 import {cellOf} from '../../experiments/cells.js';
@@ -16,9 +17,11 @@ import {cellText} from '../report/table.js';
 import {
   addManyRunsOptions,
   concurrencyOf,
+  describeChanges,
   type ManyRunsFlags,
   manyRunsOptions,
   printPlan,
+  recorded,
   requireSuccess,
   runAll,
 } from './experiment-runs.js';
@@ -52,7 +55,7 @@ export function ablateCommand(): Command {
       (text: string, previous: readonly string[] | undefined) => [...(previous ?? []), text],
     )
     .option('--stage <name>', 'which stage (default: the first)');
-  return addManyRunsOptions(command, 'results/ablations/<config>')
+  return addManyRunsOptions(command, 'results/ablations/<config>[-<preset>]')
     .addHelpText('after', EXAMPLES)
     .action(runAblate);
 }
@@ -62,8 +65,9 @@ async function runAblate(source: string, flags: AblateFlags): Promise<void> {
   const {config} = await loadRunConfig(source, options);
   const rows = productRows(chooseStage(stagesOf(config.model), flags.stage), flags.vary);
   const session = await openSession(flags);
-  const name = basename(source).replace(/\.[^.]*$/, '');
-  const folder = flags.out ?? join(session.machine.resultsDir, 'ablations', name);
+  const name = configName(source);
+  const folder =
+    flags.out ?? join(session.machine.resultsDir, 'ablations', [name, flags.preset ?? []].flat().join('-'));
   const runs = await planRuns({...options, source, rows, folder});
   const concurrency = concurrencyOf(session.engine.name, flags.jobs);
   if (flags.dryRun === true) {
@@ -73,13 +77,19 @@ async function runAblate(source: string, flags: AblateFlags): Promise<void> {
 
   const outcomes = await runAll('ablate', runs, session, concurrency);
   const preset = flags.preset ?? 'none';
-  const cells = rows.map(row => METRICS.map(metric => cellOf(outcomes, row.id, metric, preset)));
+  const changed = describeChanges(flags);
+  const scale = {preset, ...(changed !== undefined && {changed})};
+  const cells = rows.map(row => METRICS.map(metric => cellOf(outcomes, row.id, metric, scale)));
   const text = alignColumns([
     ['', ...METRICS],
     ...rows.map((row, index) => [row.label, ...cells[index]!.map(cell => cellText(cell, 1))]),
   ]);
   const table = {
     config: source,
+    ...scale,
+    seeds: options.seeds,
+    commit: recorded(outcomes, 'commit'),
+    engine: recorded(outcomes, 'engine'),
     rows: rows.map(({id, label, stages}, index) => ({
       id,
       label,
@@ -90,11 +100,20 @@ async function runAblate(source: string, flags: AblateFlags): Promise<void> {
   await writeFileAtomic(join(folder, 'table.json'), `${JSON.stringify(table, null, 2)}\n`);
   if (flags.json !== undefined) await writeJson(flags.json, table);
   if (flags.json !== '-') {
-    const commits = new Set(outcomes.map(({result}) => result?.commit ?? 'unknown'));
-    const made = `config ${name}, preset ${preset}, seeds ${options.seeds.join(' ')}, commit ${[...commits].join(' ')}, engine ${session.engine.name}`;
+    const made = [
+      ...[`config ${source}`, `preset ${preset}`],
+      ...(changed === undefined ? [] : [`changed: ${changed}`]),
+      ...[`seeds ${table.seeds.join(' ')}`, `commit ${table.commit}`, `engine ${table.engine}`],
+    ].join(', ');
     await writeOut(`${text}${made}; box AP in percent, mean ±sample deviation; n/a: diverged\n`);
   }
   requireSuccess(outcomes);
+}
+
+/** A file's name, or the name of a shipped config with its folder: mini-retinanet. */
+function configName(source: string): string {
+  const name = existsSync(source) ? basename(source) : source.replace(/^configs\//, '');
+  return name.replace(/\.[^./]*$/, '').replaceAll('/', '-');
 }
 
 type NamedStage = readonly [name: string, stage: StageConfig];
@@ -108,11 +127,14 @@ function chooseStage(stages: readonly NamedStage[], wanted: string | undefined):
   );
 }
 
-/** Every combination of the values, the last variation changing fastest. */
+/** Every combination of the values, the last variation changing fastest. @throws UsageError for a field given twice. */
 function productRows([stageName, base]: NamedStage, variations: readonly string[]): readonly TableRow[] {
   let combinations: readonly (readonly {readonly field: string; readonly value: StageValue}[])[] = [[]];
   for (const text of variations) {
     const {field, values} = parseVariation(text);
+    if (combinations[0]?.some(chosen => chosen.field === field)) {
+      throw new UsageError(`--vary ${text}: ${field} is varied already; give all its values in one --vary`);
+    }
     combinations = combinations.flatMap(chosen => values.map(value => [...chosen, {field, value}]));
   }
   return combinations.map(chosen => {

@@ -7,12 +7,14 @@ import {formatDuration, type Progress, progressBar} from './output.js';
 
 export class ExperimentDisplay {
   private readonly bar: Progress;
-  private readonly iterationsOf = new Map<string, number>();
+  private readonly iterationsOf: Map<string, number>;
   private readonly notes = new Map<string, string>();
 
-  constructor(label: string, runs: readonly PlannedRun[]) {
+  /** @param startAt iterations of earlier sessions by run id: they count as done, and not into the rate */
+  constructor(label: string, runs: readonly PlannedRun[], startAt: ReadonlyMap<string, number>) {
     const total = runs.reduce((sum, run) => sum + plannedIterations(run), 0);
-    this.bar = progressBar({label, total, unit: 'iterations', lineEvery: 30});
+    this.iterationsOf = new Map(startAt);
+    this.bar = progressBar({label, total, start: this.done(), unit: 'iterations', lineEvery: 30});
   }
 
   readonly onProgress = (run: PlannedRun, {phase, iteration, iterations}: JobMessage): void => {
@@ -22,8 +24,11 @@ export class ExperimentDisplay {
   };
 
   readonly onOutcome = (outcome: Outcome): void => {
-    const {run} = outcome;
-    this.iterationsOf.set(run.id, plannedIterations(run));
+    const {run, status} = outcome;
+    // A run that diverged makes no more; one that was interrupted or failed stays where it is.
+    if (status === 'finished' || status === 'diverged') {
+      this.iterationsOf.set(run.id, plannedIterations(run));
+    }
     this.notes.delete(run.id);
     this.bar.log(describeOutcome(outcome));
     this.update();
@@ -34,8 +39,11 @@ export class ExperimentDisplay {
   }
 
   private update(): void {
-    const done = [...this.iterationsOf.values()].reduce((sum, count) => sum + count, 0);
-    this.bar.update(done, [...this.notes.values()].join(', '));
+    this.bar.update(this.done(), [...this.notes.values()].join(', '));
+  }
+
+  private done(): number {
+    return [...this.iterationsOf.values()].reduce((sum, count) => sum + count, 0);
   }
 }
 

@@ -3,8 +3,8 @@ import {availableParallelism} from 'node:os';
 import {fileURLToPath} from 'node:url';
 import type {Command} from 'commander';
 import {executeRuns, type Outcome} from '../../experiments/execute.js';
-import {type PlannedRun, runState} from '../../experiments/plan.js';
-import type {ExplicitValue} from '../config/load.js';
+import {findRun, iterationsDone, type PlannedRun} from '../../experiments/plan.js';
+import {type ExplicitValue, parseOverride} from '../config/load.js';
 import {openDataset, parseDataFlag} from '../data/open.js';
 import type {EngineChoice, EngineName} from '../engine/engine.js';
 import {RunError, UsageError} from '../errors.js';
@@ -45,18 +45,39 @@ export function addManyRunsOptions(command: Command, defaultOut: string): Comman
     .addOption(jsonOption());
 }
 
-/** What the flags say of every run: its seeds, and the values that replace those of the config. */
+/**
+ * What the flags say of every run: its seeds, and the values that replace those of the config.
+ * @throws UsageError for a value that the runs set themselves
+ */
 export function manyRunsOptions(flags: ManyRunsFlags): {
   readonly seeds: readonly number[];
   readonly overrides: readonly string[];
   readonly explicit: readonly ExplicitValue[];
 } {
+  for (const override of flags.set ?? []) {
+    if (parseOverride(override).path[0] === 'seed') {
+      throw new UsageError(
+        `--set ${override}: the runs of a table have the seeds 0 to n - 1; choose their number with --seeds`,
+      );
+    }
+  }
   return {
     seeds: Array.from({length: flags.seeds ?? 1}, (_, seed) => seed),
     overrides: flags.set ?? [],
     explicit:
       flags.data === undefined ? [] : [{flag: '--data', key: 'data', value: parseDataFlag(flags.data)}],
   };
+}
+
+/** What `--set` and `--data` changed, for the notes under a table; undefined when nothing. */
+export function describeChanges({set, data}: ManyRunsFlags): string | undefined {
+  const changes = [...(set ?? []), ...(data === undefined ? [] : [`data ${data}`])];
+  return changes.length === 0 ? undefined : changes.join('; ');
+}
+
+/** The different values of a record over runs that ended, now or earlier: `wasm`, or `wasm, tensorflow`. */
+export function recorded(outcomes: readonly Outcome[], key: 'commit' | 'engine'): string {
+  return [...new Set(outcomes.flatMap(({result}) => result?.[key] ?? []))].join(', ') || 'none';
 }
 
 const COMMAND = fileURLToPath(new URL('../../bin/sf.js', import.meta.url));
@@ -80,12 +101,14 @@ export async function printPlan(runs: readonly PlannedRun[], concurrency: number
   let iterations = 0;
   let total = 0;
   for (const run of runs) {
-    const state = await runState(run);
+    const found = await findRun(run);
+    const {state} = found;
     const {schedule, model} = run.config;
     const missing = run.trainedBy === undefined && state !== 'done' && state !== 'diverged';
     const key = JSON.stringify({...model, stages: {}});
     if (missing && !seconds.has(key)) seconds.set(key, await estimateIterationSeconds(run.config));
-    const estimate = missing ? (seconds.get(key) ?? 0) * schedule.iterations : 0;
+    const remaining = missing ? Math.max(0, schedule.iterations - iterationsDone(found)) : 0;
+    const estimate = remaining * (seconds.get(key) ?? 0);
     const work =
       run.trainedBy === undefined
         ? `${schedule.iterations} iterations of ${schedule.imagesPerBatch} images`
@@ -93,14 +116,14 @@ export async function printPlan(runs: readonly PlannedRun[], concurrency: number
     const doing = {
       done: 'done',
       diverged: 'done (diverged)',
-      started: 'continues',
-      new: 'new',
+      started: missing
+        ? `continues with ${remaining} iterations, about ${formatDuration(estimate)}`
+        : 'to be evaluated',
+      new: missing ? `about ${formatDuration(estimate)}` : 'to be evaluated',
       'other-config': 'holds a run of another config',
     }[state];
-    lines.push(
-      `${run.id}: ${work}, ${missing && state === 'new' ? `about ${formatDuration(estimate)}` : doing}`,
-    );
-    if (missing) iterations += schedule.iterations;
+    lines.push(`${run.id}: ${work}, ${doing}`);
+    iterations += remaining;
     total += estimate;
   }
   lines.push(
@@ -120,8 +143,11 @@ export async function runAll(
   session: Session,
   concurrency: number,
 ): Promise<readonly Outcome[]> {
+  const startAt = new Map<string, number>();
   for (const run of runs) {
-    if ((await runState(run)) === 'other-config') {
+    const found = await findRun(run);
+    if (run.trainedBy === undefined) startAt.set(run.id, iterationsDone(found));
+    if (found.state === 'other-config') {
       throw new UsageError(
         `${run.runDir} holds a run of another config; remove that folder or choose another --out`,
       );
@@ -135,7 +161,7 @@ export async function runAll(
   const interrupt = listenForInterrupt(() => {
     process.stderr.write('\nsaving the runs under way; the same command continues them\n');
   });
-  const display = new ExperimentDisplay(label, runs);
+  const display = new ExperimentDisplay(label, runs, startAt);
   try {
     const outcomes = await executeRuns(runs, {
       command: COMMAND,

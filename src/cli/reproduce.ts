@@ -1,5 +1,5 @@
 /** `sf reproduce`: a table of the paper, measured, beside the paper's numbers. */
-import {join} from 'node:path';
+import {join, relative} from 'node:path';
 import chalk, {chalkStderr} from 'chalk';
 import {Command} from 'commander';
 import {cellOf} from '../../experiments/cells.js';
@@ -7,8 +7,8 @@ import type {Experiment} from '../../experiments/experiment.js';
 import {experiments} from '../../experiments/index.js';
 import {lossCurvesSvg} from '../../experiments/loss-curves.js';
 import {planRuns} from '../../experiments/plan.js';
+import {parseOverride} from '../config/load.js';
 import {suggestion} from '../config/suggest.js';
-import type {EngineName} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
 import {COCO_STATS, type CocoStatName} from '../evaluate/coco-stats.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
@@ -23,9 +23,11 @@ import {
 import {
   addManyRunsOptions,
   concurrencyOf,
+  describeChanges,
   type ManyRunsFlags,
   manyRunsOptions,
   printPlan,
+  recorded,
   requireSuccess,
   runAll,
 } from './experiment-runs.js';
@@ -49,14 +51,15 @@ export function reproduceCommand(): Command {
   const command = new Command('reproduce')
     .description('Measure a table of the paper and print it beside the paper’s numbers.')
     .argument('<table>', names)
-    .option('--rows <list>', 'only these rows, comma-separated', parseList);
+    .option('--rows <list>', 'run only these rows, comma-separated', parseList);
   return addManyRunsOptions(command, 'results/<table>/<preset>').action(runReproduce);
 }
 
 async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> {
   const experiment = findExperiment(name);
   const paper = await readPaperTable(experiment.id);
-  const rows = chooseRows(experiment, flags.rows);
+  requireRows(experiment, flags.rows);
+  requireRowsStages(experiment, flags.set ?? []);
   const preset = flags.preset ?? 'paper';
   const session = await openSession(flags);
   const folder = flags.out ?? join(session.machine.resultsDir, experiment.id, preset);
@@ -64,7 +67,8 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
     ...manyRunsOptions(flags),
     source: experiment.config,
     preset,
-    rows,
+    rows: experiment.rows,
+    wanted: flags.rows,
     folder,
   });
   const concurrency = concurrencyOf(session.engine.name, flags.jobs);
@@ -74,12 +78,14 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   }
 
   const outcomes = await runAll(experiment.id, runs, session, concurrency);
+  const changed = describeChanges(flags);
+  const scale = {preset, ...(changed !== undefined && {changed})};
   const comparison = compareWithPaper(
     paper,
-    (row, metric) => cellOf(outcomes, row, statistic(metric), preset),
-    rows.map(({id}) => id),
+    (row, metric) => cellOf(outcomes, row, statistic(metric), scale),
+    runs.map(({row}) => row.id),
   );
-  const table = {...comparisonJson(comparison), engine: session.engine.name satisfies EngineName};
+  const table = {...comparisonJson(comparison), ...scale, engine: recorded(outcomes, 'engine')};
   await writeFileAtomic(join(folder, 'table.json'), `${JSON.stringify(table, null, 2)}\n`);
   await writeFileAtomic(join(folder, 'table.md'), formatMarkdown(comparison));
   const title = `Classification loss of the rows of ${experiment.id}, preset ${preset}`;
@@ -87,8 +93,10 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   if (flags.json !== undefined) await writeJson(flags.json, table);
   if (flags.json !== '-') {
     await writeOut(formatText(comparison, STYLE));
-    for (const {run} of outcomes.filter(outcome => outcome.run.trainedBy !== undefined)) {
-      await writeOut(`${run.id}: weights of ${run.trainedBy!.id}, whose training is the same\n`);
+    for (const {run, result} of outcomes) {
+      if (result?.trainedBy === undefined) continue;
+      const trainer = relative(folder, join(run.runDir, result.trainedBy));
+      await writeOut(`${run.id}: weights of ${trainer}, whose training is the same\n`);
     }
     process.stderr.write(chalkStderr.dim(`runs, table.json, table.md and loss-curves.svg: ${folder}\n`));
   }
@@ -102,14 +110,22 @@ function findExperiment(name: string): Experiment {
   throw new UsageError(`there is no experiment ${name}${suggestion(name, names)}`);
 }
 
-/** @throws UsageError for a row that the table does not have. */
-function chooseRows({id, rows}: Experiment, wanted: readonly string[] | undefined): Experiment['rows'] {
-  if (wanted === undefined) return rows;
+/** @throws UsageError for a row that the table does not have, or none at all. */
+function requireRows({id, rows}: Experiment, wanted: readonly string[] | undefined): void {
   const names = rows.map(row => row.id);
-  for (const name of wanted) {
+  if (wanted?.length === 0) throw new UsageError(`--rows names no row; ${id} has ${names.join(', ')}`);
+  for (const name of wanted ?? []) {
     if (!names.includes(name)) throw new UsageError(`${id} has no row ${name}${suggestion(name, names)}`);
   }
-  return rows.filter(row => wanted.includes(row.id));
+}
+
+/** @throws UsageError for an override of the stages, which the rows set themselves. */
+function requireRowsStages({id}: Experiment, overrides: readonly string[]): void {
+  for (const override of overrides) {
+    if (parseOverride(override).path.slice(0, 2).join('.') === 'model.stages') {
+      throw new UsageError(`--set ${override}: the rows of ${id} set the stages; vary them with sf ablate`);
+    }
+  }
 }
 
 /** The paper's tables of AP name their columns as COCO's statistics are named here. */

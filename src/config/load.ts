@@ -148,7 +148,7 @@ async function resolveRunConfig(base: Tree, options: LoadOptions): Promise<Loade
 }
 
 /** The same JSON for equal configs, whatever the order of their keys. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value).filter(([, part]) => part !== undefined);

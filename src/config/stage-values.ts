@@ -1,6 +1,7 @@
 /** Short forms of stage fields for the command line: `focal`, `constant:0.1`, `fixed:0.05`, or YAML in full. */
 import {parse} from 'yaml';
 import {UsageError} from '../errors.js';
+import {canonical} from './load.js';
 import {STAGE_FIELDS, type StageConfig, stageSchema} from './stage.js';
 import {suggestion} from './suggest.js';
 
@@ -49,6 +50,12 @@ export function parseVariation(text: string): {
     value: checkedValue(field, part, text),
   }));
   if (values.length === 0) throw new UsageError(`--vary ${text}: there is no value after the =`);
+  const seen = new Map<string, string>();
+  for (const {text: part, value} of values) {
+    const same = seen.get(canonical(value));
+    if (same !== undefined) throw new UsageError(`--vary ${text}: ${same} and ${part} are the same value`);
+    seen.set(canonical(value), part);
+  }
   return {field, values};
 }
 

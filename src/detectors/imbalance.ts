@@ -40,6 +40,7 @@ export function measureImbalance(
   }
 }
 
-function needsImbalance(stage: StageConfig): boolean {
+/** Whether a stage's bias or threshold is computed from N and N_f. */
+export function needsImbalance(stage: StageConfig): boolean {
   return stage.biasInit.kind === 'optimal' || stage.scoreThreshold.kind === 'adaptive';
 }

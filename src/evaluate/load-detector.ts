@@ -1,11 +1,13 @@
 /** A trained detector from a run's folder or one of its checkpoints: all that evaluation and prediction need. */
 import {stat} from 'node:fs/promises';
-import {type LoadedRunConfig, reviseRunConfig} from '../config/load.js';
+import {join} from 'node:path';
+import {type LoadedRunConfig, loadRunConfig, reviseRunConfig} from '../config/load.js';
 import {buildDetector, inputStd} from '../detectors/build.js';
 import type {Detector} from '../detectors/detector.js';
 import {UsageError} from '../errors.js';
 import {loadLatest, loadParameters} from '../train/checkpoint.js';
 import {type Checkpoint, readCheckpoint} from '../train/checkpoint-file.js';
+import {readResult} from '../train/run-log.js';
 
 export type LoadedDetector = {
   readonly detector: Detector;
@@ -14,7 +16,8 @@ export type LoadedDetector = {
 };
 
 /**
- * @param path a run's folder (its newest valid checkpoint is taken) or a .safetensors file
+ * @param path a run's folder (its newest valid checkpoint is taken) or a .safetensors file. The folder of a run whose
+ *   weights another one trained has a config of its own and that one's checkpoint.
  * @param overrides `a.b=c`, over the config that the checkpoint was made with: thresholds, input size, data
  * @throws UsageError when there is nothing at `path` or the weights do not fit the overridden config
  */
@@ -23,8 +26,11 @@ export async function loadDetector(
   overrides: readonly string[],
   warn: (message: string) => void,
 ): Promise<LoadedDetector> {
-  const {path: file, state} = await findCheckpoint(path, warn);
-  const loaded = await reviseRunConfig(state.config, file, {overrides});
+  const {checkpoint, ownConfig} = await findCheckpoint(path, warn);
+  const {path: file, state} = checkpoint;
+  const loaded = await (ownConfig === undefined
+    ? reviseRunConfig(state.config, file, {overrides})
+    : loadRunConfig(ownConfig, {overrides}));
   const detector = buildDetector(loaded.config.model, {
     classes: state.classNames.length,
     seed: state.seed,
@@ -35,15 +41,30 @@ export async function loadDetector(
   return {detector, loaded, checkpoint: {path: file, state}};
 }
 
-async function findCheckpoint(path: string, warn: (message: string) => void): Promise<Checkpoint> {
+type Found = {
+  readonly checkpoint: Checkpoint;
+  /** File of the config to use instead of the checkpoint's. */
+  readonly ownConfig?: string;
+};
+
+async function findCheckpoint(path: string, warn: (message: string) => void): Promise<Found> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) {
     throw new UsageError(
       `there is no run or checkpoint at ${path}; expected a run's folder or a .safetensors file`,
     );
   }
-  if (found.isFile()) return readCheckpoint(path);
-  const latest = await loadLatest(path, warn);
-  if (latest === undefined) throw new UsageError(`${path} has no checkpoints; is it the folder of a run?`);
-  return latest;
+  if (found.isFile()) return {checkpoint: await readCheckpoint(path)};
+  const trainedBy = (await readResult(path))?.trainedBy;
+  const folder = trainedBy === undefined ? path : join(path, trainedBy);
+  const checkpoint = await loadLatest(folder, warn);
+  if (checkpoint === undefined) {
+    const missing = `${folder} has no checkpoints`;
+    throw new UsageError(
+      trainedBy === undefined
+        ? `${missing}; is it the folder of a run?`
+        : `${missing}, and ${path} has its weights from there`,
+    );
+  }
+  return trainedBy === undefined ? {checkpoint} : {checkpoint, ownConfig: join(path, 'config.yaml')};
 }

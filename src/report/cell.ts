@@ -4,6 +4,8 @@
 export type Provenance = {
   /** Which scale of the experiment: paper, small, mini, smoke. */
   readonly preset: string;
+  /** What differs from the preset: `schedule.baseLr=0.05; data voc:DIR`. */
+  readonly changed?: string;
   readonly seeds: readonly number[];
   readonly commit: string;
   readonly engine: string;

@@ -111,8 +111,9 @@ function metricLabel({label, unit}: PaperMetric): string {
   return unit === 'percent' ? label : `${label} (${unit})`;
 }
 
-function provenanceText({preset, seeds, commit, engine}: Provenance): string {
-  return `preset ${preset}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}, engine ${engine}, commit ${commit}`;
+function provenanceText({preset, changed, seeds, commit, engine}: Provenance): string {
+  const scale = changed === undefined ? preset : `${preset}, changed: ${changed}`;
+  return `preset ${scale}, ${seeds.length === 1 ? 'seed' : 'seeds'} ${seeds.join(', ')}, engine ${engine}, commit ${commit}`;
 }
 
 /** Lines under the table: verdicts, what was measured how, notes. */

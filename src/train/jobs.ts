@@ -21,7 +21,7 @@ export type JobResult = {
   readonly id: string;
   readonly exitCode: number;
   readonly seconds: number;
-  /** The last lines of standard error, for a run that failed. */
+  /** What a failed run said: its last `sf: ` line, or else the last lines of standard error; and the signal it got. */
   readonly lastError: string;
 };
 
@@ -37,6 +37,8 @@ export type JobOptions = {
 };
 
 const ERROR_LINES = 3;
+/** What the command puts before the error that ended it. */
+const ERROR_PREFIX = 'sf: ';
 
 /** Runs the jobs in order, at most `concurrency` at a time. */
 export async function runJobs(jobs: readonly Job[], options: JobOptions): Promise<void> {
@@ -58,8 +60,10 @@ function runJob(job: Job, {command, onProgress, signal}: JobOptions): Promise<Jo
     const interrupt = () => child.kill('SIGINT');
     signal?.addEventListener('abort', interrupt, {once: true});
     const errorLines: string[] = [];
+    let reported: string | undefined;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       errorLines.push(...text.split('\n').filter(line => line.trim() !== ''));
+      reported = errorLines.findLast(line => line.startsWith(ERROR_PREFIX)) ?? reported;
       errorLines.splice(0, errorLines.length - ERROR_LINES);
     });
     child.on('message', (message: JobMessage) => onProgress?.(job.id, message));
@@ -70,7 +74,10 @@ function runJob(job: Job, {command, onProgress, signal}: JobOptions): Promise<Jo
         id: job.id,
         exitCode: code ?? (signalName === 'SIGINT' ? 130 : 1),
         seconds: (performance.now() - started) / 1000,
-        lastError: errorLines.join('\n') || (signalName === null ? '' : `ended by ${signalName}`),
+        lastError: [
+          ...(signalName === null ? [] : [`ended by ${signalName}`]),
+          ...(reported === undefined ? errorLines : [reported.slice(ERROR_PREFIX.length)]),
+        ].join('; '),
       });
     });
   });
