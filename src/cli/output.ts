@@ -1,6 +1,6 @@
 /** What commands write: JSON for programs, progress for people. Progress goes to stderr, so that stdout stays data. */
 import {SingleBar} from 'cli-progress';
-import {errorCode, writeFileAtomic} from '../files/write-atomic.js';
+import {writeFileAtomic} from '../files/write-atomic.js';
 
 /** Typed arrays as lists; JSON has no NaN or infinity, which become null. */
 function jsonText(value: unknown): string {
@@ -9,14 +9,10 @@ function jsonText(value: unknown): string {
   return `${JSON.stringify(value, lists, 2)}\n`;
 }
 
-/** Writes text to stdout and waits until it is out. */
+/** Writes text to stdout and waits until it is out; the frame of the command ends the process where that fails. */
 export function writeOut(text: string): Promise<void> {
-  return new Promise((done, failed) => {
-    process.stdout.write(text, error => {
-      // A reader that has gone away is handled once, in the frame of the command.
-      if (error && errorCode(error) !== 'EPIPE') failed(error);
-      else done();
-    });
+  return new Promise(done => {
+    process.stdout.write(text, () => done());
   });
 }
 

@@ -1,6 +1,6 @@
 /** `sf predict`: detections of image files, drawn and as JSON. */
-import {mkdir} from 'node:fs/promises';
-import {basename, extname, join} from 'node:path';
+import {mkdir, realpath} from 'node:fs/promises';
+import {basename, dirname, extname, join, resolve} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {Command} from 'commander';
 import {imageFileBatch} from '../data/batches.js';
@@ -30,30 +30,36 @@ export function predictCommand(): Command {
     .argument('<run>', 'folder of a run, or a checkpoint (.safetensors)')
     .argument('<images...>', 'image files')
     .requiredOption('--out <dir>', 'folder for the drawings and detections.json')
-    .option('--min-score <score>', `draw detections above this (default ${DRAWN_SCORE})`, text => {
-      const score = parseNumber('--min-score', text);
-      if (score < 0 || score > 1) throw new UsageError(`--min-score is ${text}; expected 0 to 1`);
-      return score;
-    })
+    .option(
+      '--min-score <score>',
+      `draw detections that score at least this (default ${DRAWN_SCORE})`,
+      text => {
+        const score = parseNumber('--min-score', text);
+        if (score < 0 || score > 1) throw new UsageError(`--min-score is ${text}; expected 0 to 1`);
+        return score;
+      },
+    )
     .addOption(engineOption())
     .addOption(setOption())
     .action(runPredict);
 }
 
 async function runPredict(run: string, images: readonly string[], flags: PredictFlags): Promise<void> {
+  const drawings = drawingNames(images).map(name => join(flags.out, name));
+  const json = join(flags.out, 'detections.json');
+  await requireNoInput([...drawings, json], images);
   await openSession(flags);
   const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);
   const loaded = await loadDetector(run, flags.set ?? [], warn);
   await mkdir(flags.out, {recursive: true}).catch((error: unknown) => {
     throw writeError(flags.out, error);
   });
-  const names = drawingNames(images);
   const records: object[] = [];
   let failures = 0;
   for (const [index, path] of images.entries()) {
     try {
       const detections = await detectFile(loaded, path);
-      const drawing = join(flags.out, names[index]!);
+      const drawing = drawings[index]!;
       const classNames = loaded.checkpoint.state.classNames;
       const minScore = flags.minScore ?? DRAWN_SCORE;
       await writeFileAtomic(drawing, await drawDetections(path, detections, {classNames, minScore}));
@@ -67,7 +73,7 @@ async function runPredict(run: string, images: readonly string[], flags: Predict
       process.stderr.write(`sf: ${error.message}\n`);
     }
   }
-  await writeJson(join(flags.out, 'detections.json'), records);
+  await writeJson(json, records);
   if (failures > 0) process.exitCode = 1;
 }
 
@@ -96,13 +102,31 @@ function toRecords({boxes, scores, classes}: Detections, {checkpoint}: LoadedDet
   });
 }
 
-/** PNG names of the drawings; files of the same name from different folders get a number. */
+/** PNG names of the drawings, all different; files of the same name from different folders get a number. */
 function drawingNames(paths: readonly string[]): readonly string[] {
-  const used = new Map<string, number>();
+  /** In lower case: some file systems do not tell a.png from A.png. */
+  const used = new Set<string>();
   return paths.map(path => {
     const stem = basename(path, extname(path));
-    const count = (used.get(stem) ?? 0) + 1;
-    used.set(stem, count);
-    return count === 1 ? `${stem}.png` : `${stem}-${count}.png`;
+    let name = `${stem}.png`;
+    for (let count = 2; used.has(name.toLowerCase()); count++) name = `${stem}-${count}.png`;
+    used.add(name.toLowerCase());
+    return name;
   });
+}
+
+/** @throws UsageError when an output would replace an input, by whatever path it is named. */
+async function requireNoInput(outputs: readonly string[], inputs: readonly string[]): Promise<void> {
+  const given = new Set(await Promise.all(inputs.map(truePath)));
+  for (const output of outputs) {
+    if (!given.has(await truePath(output))) continue;
+    throw new UsageError(`${output} would replace an image that is given; choose another --out folder`);
+  }
+}
+
+/** Without links; of a file that does not exist, where it would be. */
+async function truePath(path: string): Promise<string> {
+  return await realpath(path).catch(async () =>
+    join(await realpath(dirname(path)).catch(() => resolve(dirname(path))), basename(path)),
+  );
 }

@@ -151,12 +151,15 @@ function report(error: unknown, args: readonly string[]): number {
 
 /**
  * `sf ... | head`: when the reader of the output goes, so do we, without a word. When nobody reads the progress any
- * more (a closed terminal, a parent process that was killed), the work goes on and can still be saved.
+ * more (a closed terminal, a parent process that was killed), the work goes on and can still be saved. Output that
+ * cannot be written for another reason (a full disk) is a failure.
  */
-function surviveBrokenPipes(): void {
+function handleBrokenOutput(): void {
   process.stdout.on('error', error => {
     if (errorCode(error) === 'EPIPE') process.exit(BROKEN_PIPE);
-    throw error;
+    process.stderr.write(`sf: cannot write to standard output: ${error.message}\n`, () =>
+      process.exit(FAILURE),
+    );
   });
   process.stderr.on('error', error => {
     if (errorCode(error) !== 'EPIPE') throw error;
@@ -168,13 +171,16 @@ function surviveBrokenPipes(): void {
  * success nor an error, such as 130 for a run that Ctrl-C saved; Ctrl-C before that ends the process as ever.
  */
 export async function main(args: readonly string[]): Promise<void> {
-  surviveBrokenPipes();
+  handleBrokenOutput();
   try {
     const program = await createProgram(args);
     await program.parseAsync(args, {from: 'user'});
   } catch (error) {
     const code = report(error, args);
     // Whatever a failed command left running (image workers, a half-read stream) must not keep the process.
-    process.stdout.write('', () => process.exit(code));
+    // Where the output itself failed, its handler ends it.
+    process.stdout.write('', failure => {
+      if (!failure) process.exit(code);
+    });
   }
 }

@@ -23,7 +23,8 @@ const COLOURS = [
 ];
 
 /**
- * A PNG of the image at `path`, upright, with the detections on it, strongest on top.
+ * A PNG of the image at `path`, upright and without alpha, as the network sees it, with the detections on it,
+ * strongest on top.
  * @param detections boxes in pixels of the image file
  */
 export async function drawDetections(
@@ -31,12 +32,7 @@ export async function drawDetections(
   detections: Detections,
   options: DrawingOptions,
 ): Promise<Buffer> {
-  const {data, info} = await sharp(path)
-    .autoOrient()
-    .flatten()
-    .removeAlpha()
-    .png()
-    .toBuffer({resolveWithObject: true});
+  const {data, info} = await sharp(path).autoOrient().removeAlpha().png().toBuffer({resolveWithObject: true});
   const overlay = Buffer.from(overlaySvg({width: info.width, height: info.height}, detections, options));
   return sharp(data)
     .composite([{input: overlay, left: 0, top: 0}])

@@ -1,7 +1,7 @@
 // Training, evaluation, prediction and tables through the built command, at a size of seconds.
 import {existsSync} from 'node:fs';
 import {mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import sharp from 'sharp';
 import {temporaryFolder} from '../temporary-folder.js';
@@ -148,6 +148,36 @@ test.serial('predict draws what it can, names the broken image, and exits with 1
   t.deepEqual([drawn.width, drawn.height], [90, 60]);
   const records = JSON.parse(await readFile(join(out, 'detections.json'), 'utf8'));
   t.is(records.length, 1);
+});
+
+test.serial('predict replaces no image that it is given, and no drawing by another one', async t => {
+  const run = await trained(t);
+  const folder = await temporaryFolder(t);
+  const gray = sharp({create: {width: 90, height: 60, channels: 3, background: '#789'}});
+  for (const path of ['n1/a.jpg', 'n2/a.png', 'n2/a-2.png']) {
+    await mkdir(dirname(join(folder, path)), {recursive: true});
+    await gray.toFile(join(folder, path));
+  }
+  const before = await readFile(join(folder, 'n2/a.png'));
+  const images = ['n1/a.jpg', 'n2/a.png', 'n2/a-2.png'];
+  const refused = await runSf({env, cwd: folder}, 'predict', run, ...images, '--out', './n1/../n2');
+  t.is(refused.code, 2);
+  t.regex(refused.stderr, /n2\/a\.png would replace an image that is given; choose another --out folder/);
+  t.deepEqual(await readFile(join(folder, 'n2/a.png')), before);
+  t.deepEqual((await readdir(join(folder, 'n2'))).sort(), ['a-2.png', 'a.png']);
+
+  const {code, stderr} = await runSf({env, cwd: folder}, 'predict', run, ...images, '--out', 'out');
+  t.is(code, 0, stderr);
+  const drawings = ['a-2-2.png', 'a-2.png', 'a.png'];
+  t.deepEqual((await readdir(join(folder, 'out'))).sort(), [...drawings, 'detections.json']);
+});
+
+test.serial('a run of other classes is not continued', async t => {
+  const out = await trained(t);
+  const other = ['--set', 'data.train.classes=2', '--set', 'data.val.classes=2', '--force'];
+  const {code, stderr} = await runSf({env}, 'train', '--resume', '--out', out, ...other);
+  t.is(code, 2);
+  t.regex(stderr, /was trained on the classes .* \(id 3\), and .* has .* \(id 2\); resume with the data/);
 });
 
 test.serial('reproduce fills the table once, keeps it, and continues after an interrupt', async t => {
