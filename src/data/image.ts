@@ -17,11 +17,31 @@ export type Pixels = Size & {readonly data: Uint8Array}; // [H, W, 3] red, green
 const MAX_PIXELS = 1e8;
 
 /**
+ * libvips keeps one list of messages for all of its threads: a decode that fails beside others may come without its
+ * cause. Asking again finds it, as a rule.
+ */
+const NO_CAUSE = 'Unknown error';
+const CAUSE_ATTEMPTS = 4;
+
+/**
  * Reads any image file, upright and in RGB; the first frame of an animated one.
  * @throws RunError when the file is missing, damaged, or not a JPEG, PNG, WebP, GIF, TIFF or AVIF image.
  */
 export async function decodeFile(path: string): Promise<Pixels> {
   requireImage(path);
+  let cause = NO_CAUSE;
+  for (let attempt = 0; attempt < CAUSE_ATTEMPTS && cause === NO_CAUSE; attempt++) {
+    try {
+      return await decodeOnce(path);
+    } catch (error) {
+      cause = reason(error);
+    }
+  }
+  if (cause === NO_CAUSE) cause = 'the decoder gives no cause, the file is probably cut short';
+  throw new RunError(`cannot decode image ${path}: ${cause}; replace the file or remove it`);
+}
+
+function decodeOnce(path: string): Promise<Pixels> {
   const image = sharp(path, {
     failOn: 'truncated',
     limitInputPixels: MAX_PIXELS,
@@ -29,11 +49,7 @@ export async function decodeFile(path: string): Promise<Pixels> {
     autoOrient: true,
     sequentialRead: true,
   });
-  try {
-    return await rawPixels(image.toColourspace('srgb').removeAlpha());
-  } catch (error) {
-    throw new RunError(`cannot decode image ${path}: ${reason(error)}; replace the file or remove it`);
-  }
+  return rawPixels(image.toColourspace('srgb').removeAlpha());
 }
 
 /**
