@@ -1,5 +1,4 @@
 /** Makes the runs of a plan that are not there yet, and says how each one ended. */
-import {mkdir} from 'node:fs/promises';
 import {join, relative} from 'node:path';
 import {configHash} from '../src/config/load.js';
 import type {EngineName} from '../src/engine/engine.js';
@@ -81,7 +80,6 @@ export async function executeRuns(
 
 async function trainingJob(run: PlannedRun, resume: boolean, engine: EngineName): Promise<Job> {
   const config = join(run.runDir, 'planned.yaml');
-  await mkdir(run.runDir, {recursive: true});
   await writeFileAtomic(config, run.configYaml);
   const args = ['train', config, '--out', run.runDir, '--engine', engine];
   return {id: run.id, args: resume ? [...args, '--resume'] : args};

@@ -49,7 +49,7 @@ export async function readEvaluation(folder: string): Promise<StoredEvaluation |
   try {
     return evaluationSchema.parse(JSON.parse(await readFile(path, 'utf8'))) as StoredEvaluation;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
     if (error instanceof SyntaxError || error instanceof z.ZodError) {
       throw new RunError(`${path} is damaged; remove it and evaluate the run again`);
     }

@@ -104,7 +104,7 @@ export async function readResult(runDir: string): Promise<RunResult | undefined>
   try {
     return resultSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
     if (error instanceof SyntaxError || error instanceof z.ZodError) {
       throw new RunError(`${path} is damaged; remove the run's folder or the file`);
     }
