@@ -89,6 +89,7 @@ export function concurrencyOf(engine: EngineName, asked: number | undefined): nu
     case 'wasm':
     case 'cpu':
       return availableParallelism();
+    case 'torch':
     case 'tensorflow':
       return 1;
   }

@@ -1,12 +1,13 @@
 /** Engines by name: what `--engine` and the machine settings may say. The engines themselves are in src/engine. */
 
 /** Another engine enters here, in ENGINE_CHOICES, in AUTO_ORDER and in the drivers of src/engine/open.ts. */
-export type EngineName = 'tensorflow' | 'wasm' | 'cpu';
+export type EngineName = 'torch' | 'tensorflow' | 'wasm' | 'cpu';
 export type EngineChoice = 'auto' | EngineName;
 
 /** The values of `--engine`. */
 export const ENGINE_CHOICES = [
   'auto',
+  'torch',
   'tensorflow',
   'wasm',
   'cpu',
@@ -14,3 +15,25 @@ export const ENGINE_CHOICES = [
 
 /** What `auto` tries, the fastest first. `cpu` is the reference of the tests and never a default. */
 export const AUTO_ORDER = ['tensorflow', 'wasm'] as const satisfies readonly EngineName[];
+
+export const PRECISIONS = ['fp32', 'tf32', 'bf16'] as const;
+/** What convolutions and matrix products multiply in; parameters, losses and reductions are float32 always. */
+export type Precision = (typeof PRECISIONS)[number];
+
+/** How an engine computes; those that have no choice refuse anything but the default. */
+export type EngineOptions = {
+  /** `auto` (a GPU where there is one), `cpu`, `cuda` or `cuda:n`. */
+  readonly device: string;
+  readonly precision: Precision;
+  /** Threads of the CPU; undefined for one a core. */
+  readonly threads: number | undefined;
+  /** Only kernels whose result is the same bit for bit at every run. */
+  readonly deterministic: boolean;
+};
+
+export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
+  device: 'auto',
+  precision: 'fp32',
+  threads: undefined,
+  deterministic: false,
+};

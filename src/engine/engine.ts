@@ -1,8 +1,14 @@
 /** What every engine is: a tfjs backend with a name, the reason why it was taken, and its memory. */
-import type {EngineName} from '../config/engine-choice.js';
+import type {EngineName, EngineOptions} from '../config/engine-choice.js';
 import type {EngineMemory} from './memory.js';
 
-export {AUTO_ORDER, ENGINE_CHOICES, type EngineChoice, type EngineName} from '../config/engine-choice.js';
+export {
+  AUTO_ORDER,
+  ENGINE_CHOICES,
+  type EngineChoice,
+  type EngineName,
+  type EngineOptions,
+} from '../config/engine-choice.js';
 
 /** One engine as `sf env` lists it: whether it can be opened here, and in one line what it is or why not. */
 export type EngineReport = {readonly name: EngineName; readonly available: boolean; readonly detail: string};
@@ -29,5 +35,5 @@ export type EngineDriver = {
   /** Finds out whether `open` would succeed; changes nothing in this process. */
   probe(): Promise<EngineReport>;
   /** Makes the engine's backend the current one of tfjs. @throws RunError saying in one line why it cannot. */
-  open(): Promise<OpenedBackend>;
+  open(options: EngineOptions): Promise<OpenedBackend>;
 };

@@ -1,13 +1,22 @@
 /** Opens the engine that computes all tensors of the process, and lists those that could. */
-import {AUTO_ORDER, ENGINE_CHOICES, type EngineChoice, type EngineName} from '../config/engine-choice.js';
+import {
+  AUTO_ORDER,
+  DEFAULT_ENGINE_OPTIONS,
+  ENGINE_CHOICES,
+  type EngineChoice,
+  type EngineName,
+  type EngineOptions,
+} from '../config/engine-choice.js';
 import {RunError, UsageError} from '../errors.js';
 import {cpuDriver} from './cpu.js';
 import type {Engine, EngineDriver, EngineReport} from './engine.js';
 import {tensorflowDriver} from './tensorflow.js';
+import {torchDriver} from './torch.js';
 import {wasmDriver} from './wasm.js';
 
 /** Every engine, the fastest first. */
 const DRIVERS: Readonly<Record<EngineName, EngineDriver>> = {
+  torch: torchDriver,
   tensorflow: tensorflowDriver,
   wasm: wasmDriver,
   cpu: cpuDriver,
@@ -20,20 +29,29 @@ const DRIVERS: Readonly<Record<EngineName, EngineDriver>> = {
  * @throws UsageError for a choice that does not exist
  * @throws RunError with one line when the engine cannot be opened
  */
-export async function openEngine(choice: EngineChoice): Promise<Engine> {
+export async function openEngine(
+  choice: EngineChoice,
+  options: EngineOptions = DEFAULT_ENGINE_OPTIONS,
+): Promise<Engine> {
   if (!ENGINE_CHOICES.includes(choice))
     throw new UsageError(`there is no engine ${String(choice)}; choose one of ${ENGINE_CHOICES.join(', ')}`);
   return choice === 'auto'
-    ? openFirst(AUTO_ORDER.map(name => DRIVERS[name]))
-    : {name: choice, reason: `asked for by name`, ...(await DRIVERS[choice].open())};
+    ? openFirst(
+        AUTO_ORDER.map(name => DRIVERS[name]),
+        options,
+      )
+    : {name: choice, reason: `asked for by name`, ...(await DRIVERS[choice].open(options))};
 }
 
 /** Opens the first of `drivers` that can be opened. @throws RunError naming what is wrong with each. */
-export async function openFirst(drivers: readonly EngineDriver[]): Promise<Engine> {
+export async function openFirst(
+  drivers: readonly EngineDriver[],
+  options: EngineOptions = DEFAULT_ENGINE_OPTIONS,
+): Promise<Engine> {
   const failures: string[] = [];
   for (const driver of drivers) {
     try {
-      const opened = await driver.open();
+      const opened = await driver.open(options);
       return {name: driver.name, reason: reasonOf(driver.name, failures), ...opened};
     } catch (error) {
       if (!(error instanceof RunError)) throw error;

@@ -69,6 +69,7 @@ export function exclusionsOf(engine: EngineName): readonly Exclusion[] {
   switch (engine) {
     case 'wasm':
       return WASM;
+    case 'torch':
     case 'cpu':
     case 'tensorflow':
       return [];

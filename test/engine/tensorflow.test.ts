@@ -3,6 +3,7 @@ import {createRequire} from 'node:module';
 import {join} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import test, {type ExecutionContext} from 'ava';
+import {DEFAULT_ENGINE_OPTIONS} from '../../src/config/engine-choice.js';
 import {
   findInstallation,
   loadFailure,
@@ -40,7 +41,7 @@ test('without the package, the reason says that it is not installed and how to g
   const {available, detail} = await tensorflowDriverFrom(from).probe();
   t.false(available);
   t.is(detail, '@tensorflow/tfjs-node-gpu is not installed (npm install @tensorflow/tfjs-node-gpu)');
-  await t.throwsAsync(tensorflowDriverFrom(from).open(), {
+  await t.throwsAsync(tensorflowDriverFrom(from).open(DEFAULT_ENGINE_OPTIONS), {
     instanceOf: RunError,
     message: `engine tensorflow: ${detail}`,
   });
@@ -103,7 +104,7 @@ test('probing a working package tells whether it has found the GPU, and leaves t
 test.serial('opening a working package makes its backend the current one', async t => {
   t.teardown(() => tf.removeBackend('tensorflow'));
   const from = await projectWith(t, workingPackage(true));
-  const {version, detail} = await tensorflowDriverFrom(from).open();
+  const {version, detail} = await tensorflowDriverFrom(from).open(DEFAULT_ENGINE_OPTIONS);
   t.is(tf.getBackend(), 'tensorflow');
   t.is(version, '4.22.0');
   t.is(detail, 'libtensorflow on the GPU');

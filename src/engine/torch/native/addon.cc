@@ -1,0 +1,53 @@
+// The addon: every family under one `exports` object, and C++ exceptions as JavaScript errors.
+#include <c10/util/Exception.h>
+#include <napi.h>
+
+#include <new>
+#include <string>
+
+#include "families.h"
+
+namespace sf {
+namespace {
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+// libtorch's own allocators say so only in their message.
+bool tells_of_memory(const std::string& message) {
+  return message.find("can't allocate memory") != std::string::npos ||
+         message.find("out of memory") != std::string::npos;
+}
+
+Napi::Error error_with_code(Napi::Env env, const std::string& message, const char* code) {
+  auto error = Napi::Error::New(env, message);
+  if (code != nullptr) error.Set("code", Napi::String::New(env, code));
+  return error;
+}
+
+}  // namespace
+
+Napi::Error current_exception_as_error(Napi::Env env) {
+  try {
+    throw;
+  } catch (const c10::Error& error) {
+    const std::string message = error.what_without_backtrace();
+    return error_with_code(env, first_line(message), tells_of_memory(message) ? "OUT_OF_MEMORY" : nullptr);
+  } catch (const std::bad_alloc&) {
+    return error_with_code(env, "out of memory", "OUT_OF_MEMORY");
+  } catch (const std::exception& error) {
+    return error_with_code(env, first_line(error.what()), nullptr);
+  } catch (...) {
+    return error_with_code(env, "unknown C++ exception", nullptr);
+  }
+}
+
+Napi::Object initialise(Napi::Env env, Napi::Object target) {
+  Exports exports(env, target);
+  export_device(exports);
+  export_tensors(exports);
+  return target;
+}
+
+NODE_API_MODULE(sf_torch, initialise)
+
+}  // namespace sf
