@@ -7,9 +7,9 @@
  * precision as torchvision takes it.
  */
 import type {MatcherConfig} from '../config/run.js';
+import {singlePrecisionIou} from '../engine/host/iou.js';
 import {UsageError} from '../errors.js';
 import {anchorBlocks, iouBound} from './anchor-blocks.js';
-import {singlePrecisionIou} from './box.js';
 
 const fround = Math.fround;
 

@@ -1,10 +1,10 @@
 /** From the dense predictions of one image to its detections (Lin et al. 2017, Sec. 4, "Inference"). */
 import {gatherBoxes} from '../boxes/box.js';
 import {clipBoxes, decodeBoxes} from '../boxes/box-coder.js';
-import {classwiseNms} from '../boxes/nms.js';
-import {topK} from '../boxes/top-k.js';
 import type {RetinaNetConfig} from '../config/run.js';
 import type {ImageInfo} from '../data/batch.js';
+import {classwiseNms} from '../engine/host/nms.js';
+import {topK} from '../engine/host/top-k.js';
 import type {Detections} from './detector.js';
 
 export type DenseImagePredictions = {

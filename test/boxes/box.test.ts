@@ -6,10 +6,10 @@ import {
   crowdIou,
   gatherBoxes,
   intersectionArea,
-  singlePrecisionIou,
   xywhToXyxy,
   xyxyToXywh,
 } from '../../src/boxes/box.js';
+import {singlePrecisionIou} from '../../src/engine/host/iou.js';
 
 const unit = Float64Array.of(0, 0, 10, 10);
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import {topK} from '../../src/boxes/top-k.js';
-import {Random} from '../../src/random/random.js';
+import {topK} from '../../../src/engine/host/top-k.js';
+import {Random} from '../../../src/random/random.js';
 
 test('the largest values are kept, in order of position', t => {
   t.deepEqual([...topK(Float32Array.of(1, 5, 3, 9, 2), 3)], [1, 2, 3]);

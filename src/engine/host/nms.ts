@@ -2,7 +2,7 @@
  * Non-maximum suppression: greedily keeps the best-scored box and drops what overlaps it. IoU is taken in single
  * precision as torchvision takes it, so that a pair at the threshold falls the same way.
  */
-import {singlePrecisionIou} from './box.js';
+import {singlePrecisionIou} from './iou.js';
 
 /**
  * Indices of the boxes that stay, by falling score, equal scores in their order. A box goes when its IoU with a

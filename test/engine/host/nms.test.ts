@@ -1,8 +1,8 @@
 import test from 'ava';
-import {boxIou} from '../../src/boxes/box.js';
-import {classwiseNms, nonMaximumSuppression} from '../../src/boxes/nms.js';
-import {uniform} from '../fixtures/torchvision/formula.js';
-import {readGolden} from '../fixtures/torchvision/golden.js';
+import {boxIou} from '../../../src/boxes/box.js';
+import {classwiseNms, nonMaximumSuppression} from '../../../src/engine/host/nms.js';
+import {uniform} from '../../fixtures/torchvision/formula.js';
+import {readGolden} from '../../fixtures/torchvision/golden.js';
 
 type GoldenCase = {
   readonly name: string;
