@@ -104,7 +104,7 @@ function candidatesOf(
 
 function strongest(candidates: Candidates, k: number): Candidates {
   if (candidates.logits.length <= k) return candidates;
-  const kept = topK(candidates.logits, k);
+  const kept = topK(candidates.logits, k).sort();
   return {
     anchors: kept.map(index => candidates.anchors[index]!),
     classes: kept.map(index => candidates.classes[index]!),

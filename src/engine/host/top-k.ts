@@ -1,23 +1,79 @@
-/** The k largest of many values: what a level passes on to decoding and NMS. */
+/** The k largest of many values on typed arrays: what a pyramid level passes on to decoding and NMS. */
+
+export type TopKOptions = {
+  /** Only values above this are taken; default: all, and NaN counts as -Infinity. */
+  readonly above?: number;
+  /** Looks at positions start .. end - 1 only; default: all. */
+  readonly start?: number;
+  readonly end?: number;
+};
+
+/** More than k candidates are held before the weakest are thrown out, so that throwing out is rare. */
+const SPARE = 1024;
 
 /**
- * Positions of the `k` largest values, ascending by position; among values equal to the smallest kept one the first
- * positions win. All positions if there are at most `k`. O(n) on average. Values must not be NaN.
+ * Positions of the `k` largest values by falling value, of equal values the first positions first. Fewer where there
+ * are not so many. One pass: a value is held only if it exceeds the k-th largest of those seen at the last clearing.
  */
-export function topK(values: Float32Array, k: number): Int32Array {
-  if (values.length <= k) return Int32Array.from(values, (_, index) => index);
-  const kept = new Int32Array(k);
-  if (k <= 0) return kept;
-  const bound = kthLargest(values.slice(), k);
+export function topK(values: Float32Array, k: number, options: TopKOptions = {}): Int32Array {
+  const {above, start = 0, end = values.length} = options;
+  const wanted = Math.min(k, end - start);
+  if (!(wanted > 0)) return new Int32Array(0);
+  const capacity = Math.min(end - start, 2 * wanted + SPARE);
+  const positions = new Int32Array(capacity);
+  const held = new Float32Array(capacity);
+  let bound = above ?? Number.NEGATIVE_INFINITY;
+  let count = 0;
+  for (let position = start; position < end; position++) {
+    const value = values[position]!;
+    if (!(value > bound)) continue;
+    if (count === capacity) {
+      bound = keepLargest(held, positions, wanted);
+      count = wanted;
+      if (!(value > bound)) continue;
+    }
+    held[count] = value;
+    positions[count++] = position;
+  }
+  if (count > wanted) {
+    keepLargest(held.subarray(0, count), positions, wanted);
+    count = wanted;
+  }
+  const found = positions
+    .subarray(0, count)
+    // The position breaks ties, also between two infinite values, whose difference is NaN.
+    .sort((a, b) => values[b]! - values[a]! || a - b);
+  return above === undefined && count < wanted ? withLowest(values, found, wanted, start) : found.slice();
+}
+
+/** Adds the first positions that hold -Infinity or NaN, until there are `wanted`. */
+function withLowest(values: Float32Array, found: Int32Array, wanted: number, start: number): Int32Array {
+  const all = new Int32Array(wanted);
+  all.set(found);
+  let count = found.length;
+  for (let position = start; count < wanted; position++) {
+    if (!(values[position]! > Number.NEGATIVE_INFINITY)) all[count++] = position;
+  }
+  return all;
+}
+
+/**
+ * Moves the `k` largest of `held`, with their positions, to the front in the order they are in; of values equal to the
+ * smallest kept one the first win. @returns that smallest one
+ */
+function keepLargest(held: Float32Array, positions: Int32Array, k: number): number {
+  const bound = kthLargest(held.slice(), k);
   let above = 0;
-  for (const value of values) if (value > bound) above++;
+  for (const value of held) if (value > bound) above++;
   let ties = k - above;
   let count = 0;
-  for (let index = 0; index < values.length && count < k; index++) {
-    const value = values[index]!;
-    if (value > bound || (value === bound && ties-- > 0)) kept[count++] = index;
+  for (let i = 0; count < k; i++) {
+    const value = held[i]!;
+    if (!(value > bound || (value === bound && ties-- > 0))) continue;
+    held[count] = value;
+    positions[count++] = positions[i]!;
   }
-  return kept;
+  return bound;
 }
 
 /** Hoare's selection with the middle of three as pivot; reorders `values`. */
@@ -33,9 +89,9 @@ function kthLargest(values: Float32Array, k: number): number {
       while (values[left]! > pivot) left++;
       while (values[right]! < pivot) right--;
       if (left <= right) {
-        const held = values[left]!;
+        const value = values[left]!;
         values[left] = values[right]!;
-        values[right] = held;
+        values[right] = value;
         left++;
         right--;
       }

@@ -1,4 +1,7 @@
-/** Rows by index on the wasm engine, and UnsortedSegmentSum, the gradient of `tf.gather`, which the stock backend lacks. */
+/**
+ * Rows by index and by sparse weights on the wasm engine, and UnsortedSegmentSum, the gradient of `tf.gather`, which the
+ * stock backend lacks.
+ */
 import * as tf from '@tensorflow/tfjs';
 import {registerWasmKernel} from './kernel.js';
 
@@ -29,4 +32,28 @@ export function registerRows(): void {
     module.call('scatterRows', x!, segmentIds!, sums, count, attributes.numSegments, columns);
     return sums;
   });
+  registerWasmKernel('SfSparseRows', ({inputs, backend, module}) => {
+    const {sources, starts, columns, weights} = inputs;
+    const [count] = sources!.shape as [number];
+    const [, depth] = inputs.x0!.shape as [number, number];
+    const y = backend.makeOutput([count, depth], 'float32');
+    for (let source = 0; inputs[`x${source}`] !== undefined; source++) {
+      const x = inputs[`x${source}`]!;
+      module.call('sparseRows', x, source, sources!, starts!, columns!, weights!, y, count, depth);
+    }
+    return y;
+  });
+  registerWasmKernel<{source: number; rows: number}>(
+    'SfSparseRowsTransposed',
+    ({inputs, attributes: {source, rows}, backend, module}) => {
+      const {dy, sources, starts, columns, weights} = inputs;
+      const [count, depth] = dy!.shape as [number, number];
+      const dx = backend.makeOutput([rows, depth], 'float32');
+      module.call(
+        'sparseRowsTransposed',
+        ...[dy!, source, sources!, starts!, columns!, weights!, dx, count, depth, rows],
+      );
+      return dx;
+    },
+  );
 }

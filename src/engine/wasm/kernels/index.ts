@@ -6,7 +6,7 @@ export {convolutionFilterGradient, filterGradientScratch} from './filter-gradien
 export {groupNorm, groupNormGradient, groupNormScratch} from './group-norm';
 export {matMul, matMulScratch} from './mat-mul';
 export {maxPool, maxPoolGradient} from './max-pool';
-export {gatherRows, scatterRows} from './rows';
+export {gatherRows, scatterRows, sparseRows, sparseRowsTransposed} from './rows';
 export {
   sigmoidCrossEntropy,
   sigmoidCrossEntropyGradient,
