@@ -10,7 +10,7 @@ export type NmsOptions = {
   readonly maxOutput?: number;
 };
 
-type Attributes = {iouThreshold: number; maxOutput: number};
+export type NmsAttributes = {iouThreshold: number; maxOutput: number};
 
 /**
  * The boxes that stay, by falling score, of equal scores the lower index first. The rule is torchvision's: IoU in
@@ -60,7 +60,7 @@ function run(inputs: {boxes: tf.Tensor2D; scores: tf.Tensor1D; classes?: tf.Tens
   return runKernel<tf.Tensor1D>('SfNms', inputs, {iouThreshold, maxOutput});
 }
 
-registerComposite<Attributes>('SfNms', (inputs, {iouThreshold, maxOutput}) => {
+registerComposite<NmsAttributes>('SfNms', (inputs, {iouThreshold, maxOutput}) => {
   const boxes = inputs.boxes!.dataSync<'float32'>();
   const scores = inputs.scores!.dataSync<'float32'>();
   const classes = inputs.classes?.dataSync<'int32'>();

@@ -27,8 +27,8 @@ export type RoiAlignLevel = {
 
 type Grid = {outputHeight: number; outputWidth: number; samplingRatio: number; aligned: boolean};
 /** B, H, W, C of every level in one list. */
-type Attributes = Grid & {shapes: number[]; scales: number[]};
-type GradientAttributes = Attributes & {of: number};
+export type RoiAlignAttributes = Grid & {shapes: number[]; scales: number[]};
+export type RoiAlignGradientAttributes = RoiAlignAttributes & {of: number};
 
 /**
  * Features of boxes on one map.
@@ -100,7 +100,7 @@ export function pyramidRoiAlign(
       aligned,
       shapes: levels.flatMap(({features}) => features.shape),
       scales: levels.map(({spatialScale}) => spatialScale),
-    } satisfies Attributes,
+    } satisfies RoiAlignAttributes,
   );
 }
 
@@ -150,13 +150,13 @@ tf.registerGradient({
         {dy: dy as tf.Tensor, rois, imageIndex, level},
         {...attributes, of},
       );
-    const levels = (attributes as Attributes).scales;
+    const levels = (attributes as RoiAlignAttributes).scales;
     return Object.fromEntries(levels.map((_, i) => [featuresName(i), gradient(i)]));
   },
 });
 
 /** The bins of all boxes as a sparse matrix over the pixels of their levels. */
-function binsOf(inputs: tf.NamedTensorMap, attributes: Attributes): SparseRows {
+function binsOf(inputs: tf.NamedTensorMap, attributes: RoiAlignAttributes): SparseRows {
   const level = inputs.level!.dataSync<'int32'>();
   const maps = attributes.scales.map((scale, i): RoiMap => {
     const [height, width] = attributes.shapes.slice(4 * i + 1, 4 * i + 3) as [number, number];
@@ -175,7 +175,7 @@ function binsOf(inputs: tf.NamedTensorMap, attributes: Attributes): SparseRows {
   return {sources, starts, columns: pixels, weights};
 }
 
-registerComposite<Attributes>('SfRoiAlign', (inputs, attributes) => {
+registerComposite<RoiAlignAttributes>('SfRoiAlign', (inputs, attributes) => {
   const {outputHeight, outputWidth, scales} = attributes;
   const channels = attributes.shapes[3]!;
   const count = inputs.rois!.shape[0]!;
@@ -184,7 +184,7 @@ registerComposite<Attributes>('SfRoiAlign', (inputs, attributes) => {
   return tf.reshape(y, [count, outputHeight, outputWidth, channels]);
 });
 
-registerComposite<GradientAttributes>('SfRoiAlignGrad', (inputs, attributes) => {
+registerComposite<RoiAlignGradientAttributes>('SfRoiAlignGrad', (inputs, attributes) => {
   const {of, shapes} = attributes;
   const shape = shapes.slice(4 * of, 4 * of + 4) as [number, number, number, number];
   const [images, height, width, channels] = shape;

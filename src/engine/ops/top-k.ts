@@ -10,7 +10,7 @@ export type TopK<T extends tf.Tensor> = {
 };
 
 /** Without `bounded` every value is taken; NaN counts as -Infinity. */
-type Attributes = {k: number; lengths: number[]; bounded: boolean; above: number};
+export type TopKAttributes = {k: number; lengths: number[]; bounded: boolean; above: number};
 
 /**
  * The k largest of a vector or of each row, by falling value; of equal values the lower index comes first. NaN comes
@@ -64,14 +64,14 @@ export function segmentTopK(
 
 const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
-function run(x: tf.Tensor2D, attributes: Attributes): TopK<tf.Tensor3D> {
+function run(x: tf.Tensor2D, attributes: TopKAttributes): TopK<tf.Tensor3D> {
   if (!isCount(attributes.k)) throw new Error(`topK: k must be a whole number, not ${attributes.k}`);
   if (x.dtype !== 'float32') throw new Error(`topK: values must be float32, not ${x.dtype}`);
   const [values, indices] = runKernel<tf.Tensor3D[]>('SfTopK', {x}, attributes) as [tf.Tensor3D, tf.Tensor3D];
   return {values, indices};
 }
 
-registerComposite<Attributes>('SfTopK', (inputs, {k, lengths, bounded, above}) => {
+registerComposite<TopKAttributes>('SfTopK', (inputs, {k, lengths, bounded, above}) => {
   const [rows, columns] = inputs.x!.shape as [number, number];
   const x = inputs.x!.dataSync<'float32'>();
   const values = new Float32Array(rows * lengths.length * k).fill(Number.NEGATIVE_INFINITY);
