@@ -213,10 +213,13 @@ void check_filter(const at::Tensor& filter, const char* what, const at::Tensor& 
 
 bool winograd_suits(int64_t in_channels, int64_t out_channels, int64_t height, int64_t width, int64_t batch) {
   if (simd() == Simd::kPortable) return false;
-  (void)height;
-  (void)width;
-  (void)batch;
-  return in_channels >= 16 && out_channels >= 16;
+  // Measured against oneDNN 2.6.3 on Zen 4. Channels are computed 16 at a time, so that few of them are a
+  // waste ...
+  if (std::min(in_channels, out_channels) < 8 || in_channels * out_channels < 256) return false;
+  // ... as are tiles that reach far over the edge: with 2.6 times the results the gain is used up. oneDNN
+  // itself is slow where there is next to nothing to compute.
+  const int64_t tiles = Tiling(batch, height, width).count;
+  return tiles <= 4 || 10 * tiles * kTile * kTile <= 26 * batch * height * width;
 }
 
 at::Tensor winograd_convolution(const at::Tensor& x, const at::Tensor& filter,

@@ -11,7 +11,8 @@
 
 namespace sf {
 
-// Whether this is faster than oneDNN's direct convolution for images of `height` x `width` (of the input).
+// Whether all three functions below are faster than oneDNN's direct convolution, for results of `height` x
+// `width`.
 bool winograd_suits(int64_t in_channels, int64_t out_channels, int64_t height, int64_t width, int64_t batch);
 
 // max(0, x * filter + bias + residual), of which bias, residual and, unless `relu`, the maximum are left out.
