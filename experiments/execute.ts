@@ -1,7 +1,6 @@
 /** Makes the runs of a plan that are not there yet, and says how each one ended. */
 import {join, relative} from 'node:path';
 import {configHash} from '../src/config/load.js';
-import type {EngineName} from '../src/engine/engine.js';
 import type {CocoStats} from '../src/evaluate/coco-stats.js';
 import {readEvaluation} from '../src/evaluate/evaluation-files.js';
 import {writeFileAtomic} from '../src/files/write-atomic.js';
@@ -22,7 +21,8 @@ export type Outcome = {
 export type ExecuteOptions = {
   /** The built command, dist/bin/sf.js. */
   readonly command: string;
-  readonly engine: EngineName;
+  /** What computes, as flags of the command: `--engine wasm`. */
+  readonly engineFlags: readonly string[];
   readonly concurrency: number;
   readonly signal: AbortSignal;
   readonly onProgress: (run: PlannedRun, message: JobMessage) => void;
@@ -51,7 +51,7 @@ export async function executeRuns(
     for (const run of runs) {
       if (run.trainedBy !== trainer || outcomes.has(run.id)) continue;
       const status = outcomes.get(trainer.id)?.status;
-      if (status === 'finished') jobs.push(evaluationJob(run, trainer, options.engine));
+      if (status === 'finished') jobs.push(evaluationJob(run, trainer, options.engineFlags));
       else if (status === 'diverged') settle(await adopt(run, trainer));
     }
     return jobs;
@@ -62,7 +62,7 @@ export async function executeRuns(
     const {state} = await findRun(run);
     if (state === 'done' || state === 'diverged') settle(await outcomeOf(run));
     else if (run.trainedBy === undefined)
-      queue.push(await trainingJob(run, state === 'started', options.engine));
+      queue.push(await trainingJob(run, state === 'started', options.engineFlags));
   }
   for (const run of runs) if (outcomes.has(run.id)) queue.push(...(await followers(run)));
 
@@ -78,21 +78,21 @@ export async function executeRuns(
   return runs.map(run => outcomes.get(run.id) ?? {run, status: 'not-run'});
 }
 
-async function trainingJob(run: PlannedRun, resume: boolean, engine: EngineName): Promise<Job> {
+async function trainingJob(run: PlannedRun, resume: boolean, engineFlags: readonly string[]): Promise<Job> {
   const config = join(run.runDir, 'planned.yaml');
   await writeFileAtomic(config, run.configYaml);
-  const args = ['train', config, '--out', run.runDir, '--engine', engine];
+  const args = ['train', config, '--out', run.runDir, ...engineFlags];
   return {id: run.id, args: resume ? [...args, '--resume'] : args};
 }
 
-function evaluationJob(run: PlannedRun, trainer: PlannedRun, engine: EngineName): Job {
+function evaluationJob(run: PlannedRun, trainer: PlannedRun, engineFlags: readonly string[]): Job {
   const thresholds = Object.entries(run.row.stages).flatMap(([stage, {scoreThreshold}]) => [
     '--set',
     `model.stages.${stage}.scoreThreshold=${JSON.stringify(scoreThreshold)}`,
   ]);
   return {
     id: run.id,
-    args: ['eval', trainer.runDir, '--out', run.runDir, '--engine', engine, ...thresholds],
+    args: ['eval', trainer.runDir, '--out', run.runDir, ...engineFlags, ...thresholds],
   };
 }
 

@@ -123,6 +123,8 @@ function plan(libtorch, compiler, cuda) {
   );
   const common = [
     ...[standard, '-O3', '-fPIC', '-g0', '-fvisibility=hidden', '-Wall', '-Wextra'],
+    // As libtorch itself: without them a loop with a comparison in it is not made into vectors. No value changes.
+    ...['-fno-math-errno', '-fno-trapping-math'],
     ...[
       '-DNAPI_VERSION=9',
       '-DNODE_ADDON_API_CPP_EXCEPTIONS',
@@ -154,7 +156,7 @@ function plan(libtorch, compiler, cuda) {
       return {source, object, command: [...command, '-c', source, '-o', object]};
     });
   const link = [
-    ...[compiler.program, ...compiler.first, '-shared', '-fopenmp', '-Wl,-z,now'],
+    ...[compiler.program, ...compiler.first, '-shared', '-fopenmp', '-Wl,-z,now', '-Wl,-z,nodelete'],
     ...(process.env.SF_SANITIZE === undefined ? [] : [`-fsanitize=${process.env.SF_SANITIZE}`]),
   ];
   const libraries = [

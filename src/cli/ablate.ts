@@ -69,7 +69,7 @@ async function runAblate(source: string, flags: AblateFlags): Promise<void> {
   const folder =
     flags.out ?? join(session.machine.resultsDir, 'ablations', [name, flags.preset ?? []].flat().join('-'));
   const runs = await planRuns({...options, source, rows, folder});
-  const concurrency = concurrencyOf(session.engine.name, flags.jobs);
+  const concurrency = concurrencyOf(session.engine, flags.jobs);
   if (flags.dryRun === true) {
     await printPlan(runs, concurrency);
     return;

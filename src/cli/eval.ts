@@ -1,36 +1,33 @@
 /** `sf eval`: figures of a trained detector on a data set, or of a results file against an annotation file. */
 import {Command} from 'commander';
 import {openDataset, parseDataFlag} from '../data/open.js';
-import type {EngineChoice} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
 import {evaluateDetector} from '../evaluate/evaluate-detector.js';
 import {writeEvaluation} from '../evaluate/evaluation-files.js';
 import {loadDetector} from '../evaluate/load-detector.js';
 import {formatCocoStats, statsJson} from '../evaluate/text.js';
 import {evaluateFiles} from './eval-files.js';
-import {dataOption, engineOption, jsonOption, parseChoice, setOption} from './flags.js';
+import {addEngineOptions, dataOption, type EngineFlags, jsonOption, parseChoice, setOption} from './flags.js';
 import {progressBar, writeJson, writeOut} from './output.js';
 import {openSession} from './session.js';
 
-type EvalFlags = {
+type EvalFlags = EngineFlags & {
   readonly annotations?: string;
   readonly results?: string;
   readonly iouType?: string;
   readonly data?: string;
   readonly split?: string;
-  readonly engine?: EngineChoice;
   readonly out?: string;
   readonly set?: readonly string[];
   readonly json?: string;
 };
 
 export function evalCommand(): Command {
-  return new Command('eval')
+  const command = new Command('eval')
     .description("COCO's figures of a run or checkpoint on a data set, or of a results file.")
     .argument('[run]', 'folder of a run, or a checkpoint (.safetensors)')
     .addOption(dataOption())
     .option('--split <name>', 'which part of --data: train or val (default val)')
-    .addOption(engineOption())
     .addOption(setOption())
     .option('--out <dir>', 'also write eval.json and detections.json here')
     .option('--annotations <file>', 'COCO instances JSON; evaluates --results without a model')
@@ -38,6 +35,7 @@ export function evalCommand(): Command {
     .option('--iou-type <type>', 'what overlaps are measured on: bbox')
     .addOption(jsonOption())
     .action(runEval);
+  return addEngineOptions(command);
 }
 
 async function runEval(run: string | undefined, flags: EvalFlags): Promise<void> {
@@ -58,7 +56,11 @@ async function evaluateResultsFile(run: string | undefined, flags: EvalFlags): P
   if (annotations === undefined || results === undefined) {
     throw new UsageError('--annotations and --results belong together: the objects and what was detected');
   }
-  for (const flag of ['data', 'split', 'engine', 'set', 'out'] as const) {
+  const meaningless = [
+    ...(['data', 'split', 'set', 'out'] as const),
+    ...(['engine', 'device', 'precision', 'threads', 'deterministic'] as const),
+  ] as const;
+  for (const flag of meaningless) {
     if (flags[flag] !== undefined)
       throw new UsageError(`--${flag} has no meaning with --annotations and --results`);
   }

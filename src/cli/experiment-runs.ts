@@ -6,21 +6,28 @@ import {executeRuns, type Outcome} from '../../experiments/execute.js';
 import {findRun, iterationsDone, type PlannedRun} from '../../experiments/plan.js';
 import {type ExplicitValue, parseOverride} from '../config/load.js';
 import {openDataset, parseDataFlag} from '../data/open.js';
-import type {EngineChoice, EngineName} from '../engine/engine.js';
+import type {Engine} from '../engine/engine.js';
 import {RunError, UsageError} from '../errors.js';
 import {estimateIterationSeconds} from '../train/estimate.js';
 import {listenForInterrupt} from '../train/interrupt.js';
 import {ExperimentDisplay} from './experiment-display.js';
-import {dataOption, engineOption, jsonOption, parseWhole, presetOption, setOption} from './flags.js';
+import {
+  addEngineOptions,
+  dataOption,
+  type EngineFlags,
+  jsonOption,
+  parseWhole,
+  presetOption,
+  setOption,
+} from './flags.js';
 import {formatDuration, writeOut} from './output.js';
 import type {Session} from './session.js';
 
 /** Flags that every command of many runs takes. */
-export type ManyRunsFlags = {
+export type ManyRunsFlags = EngineFlags & {
   readonly preset?: string;
   readonly seeds?: number;
   readonly dryRun?: boolean;
-  readonly engine?: EngineChoice;
   readonly data?: string;
   readonly set?: readonly string[];
   readonly out?: string;
@@ -29,13 +36,12 @@ export type ManyRunsFlags = {
 };
 
 export function addManyRunsOptions(command: Command, defaultOut: string): Command {
-  return command
+  return addEngineOptions(command)
     .addOption(presetOption())
     .option('--seeds <n>', 'runs of every row, with seeds 0 to n - 1 (default 1)', text =>
       parseWhole('--seeds', 1, text),
     )
     .option('--dry-run', 'print the runs, their iterations and an estimate of the time')
-    .addOption(engineOption())
     .addOption(dataOption())
     .addOption(setOption())
     .option('--out <dir>', `folder of the runs and the table (default: ${defaultOut})`)
@@ -82,17 +88,21 @@ export function recorded(outcomes: readonly Outcome[], key: 'commit' | 'engine')
 
 const COMMAND = fileURLToPath(new URL('../../bin/sf.js', import.meta.url));
 
-/** Engines that compute on one core leave the others to further runs. */
-export function concurrencyOf(engine: EngineName, asked: number | undefined): number {
+/** Runs at a time: one a core where the CPU computes (small models use one core better than several), else one. */
+export function concurrencyOf(engine: Engine, asked: number | undefined): number {
   if (asked !== undefined) return asked;
-  switch (engine) {
-    case 'wasm':
-    case 'cpu':
-      return availableParallelism();
-    case 'torch':
-    case 'tensorflow':
-      return 1;
-  }
+  return engine.onGpu ? 1 : availableParallelism();
+}
+
+/** The engine's flags for every one of `concurrency` runs, which share the cores. */
+export function engineFlagsOf({engine, machine}: Session, concurrency: number): readonly string[] {
+  const {device, precision, threads, deterministic} = machine;
+  const share = threads ?? Math.max(1, Math.floor(availableParallelism() / concurrency));
+  return [
+    ...['--engine', engine.name, '--device', device, '--precision', precision],
+    ...(engine.name === 'torch' && !engine.onGpu ? ['--threads', String(share)] : []),
+    ...(deterministic ? ['--deterministic'] : []),
+  ];
 }
 
 /** Prints every run with its state and the time that what is missing will take. */
@@ -166,7 +176,7 @@ export async function runAll(
   try {
     const outcomes = await executeRuns(runs, {
       command: COMMAND,
-      engine: session.engine.name,
+      engineFlags: engineFlagsOf(session, Math.min(concurrency, runs.length)),
       concurrency,
       signal: interrupt.signal,
       onProgress: display.onProgress,

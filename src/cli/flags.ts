@@ -1,5 +1,6 @@
 /** Flags that several commands share. None has a default: what is not given must not hide the config's value. */
-import {Option} from 'commander';
+import {type Command, Option} from 'commander';
+import {type Device, isDevice, PRECISIONS, type Precision} from '../config/engine-choice.js';
 import {didYouMean} from '../config/suggest.js';
 import {ENGINE_CHOICES, type EngineChoice} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
@@ -37,6 +38,40 @@ export function parseList(text: string): readonly string[] {
     .split(',')
     .map(item => item.trim())
     .filter(item => item !== '');
+}
+
+/** What computes and how, as every command that computes takes it. */
+export type EngineFlags = {
+  readonly engine?: EngineChoice;
+  readonly device?: Device;
+  readonly precision?: Precision;
+  readonly threads?: number;
+  readonly deterministic?: boolean;
+};
+
+export function addEngineOptions(command: Command): Command {
+  return command
+    .addOption(engineOption())
+    .addOption(
+      new Option('--device <name>', 'where engine torch computes: auto, cpu, cuda or cuda:n').argParser(
+        parseDevice,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--precision <name>',
+        `what convolutions and products multiply in: ${PRECISIONS.join(', ')}`,
+      ).argParser((text): Precision => parseChoice('--precision', PRECISIONS, text)),
+    )
+    .option('--threads <n>', 'threads of engine torch on the CPU (default: one a core)', text =>
+      parseWhole('--threads', 1, text),
+    )
+    .option('--deterministic', 'only kernels that give the same bits at every run');
+}
+
+function parseDevice(text: string): Device {
+  if (isDevice(text)) return text;
+  throw new UsageError(`--device is ${text}; expected auto, cpu, cuda or cuda:n`);
 }
 
 export function engineOption(): Option {

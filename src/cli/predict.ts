@@ -5,18 +5,16 @@ import * as tf from '@tensorflow/tfjs';
 import {Command} from 'commander';
 import {imageFileBatch} from '../data/batches.js';
 import type {Detections} from '../detectors/detector.js';
-import type {EngineChoice} from '../engine/engine.js';
 import {RunError, UsageError} from '../errors.js';
 import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
 import {writeError, writeFileAtomic} from '../files/write-atomic.js';
 import {drawDetections} from '../report/drawing.js';
-import {engineOption, parseNumber, setOption} from './flags.js';
+import {addEngineOptions, type EngineFlags, parseNumber, setOption} from './flags.js';
 import {writeJson} from './output.js';
 import {openSession} from './session.js';
 
-type PredictFlags = {
+type PredictFlags = EngineFlags & {
   readonly out: string;
-  readonly engine?: EngineChoice;
   readonly minScore?: number;
   readonly set?: readonly string[];
 };
@@ -25,7 +23,7 @@ type PredictFlags = {
 const DRAWN_SCORE = 0.3;
 
 export function predictCommand(): Command {
-  return new Command('predict')
+  const command = new Command('predict')
     .description('Detect objects in image files: drawings, and detections.json, in --out.')
     .argument('<run>', 'folder of a run, or a checkpoint (.safetensors)')
     .argument('<images...>', 'image files')
@@ -39,9 +37,9 @@ export function predictCommand(): Command {
         return score;
       },
     )
-    .addOption(engineOption())
     .addOption(setOption())
     .action(runPredict);
+  return addEngineOptions(command);
 }
 
 async function runPredict(run: string, images: readonly string[], flags: PredictFlags): Promise<void> {

@@ -71,7 +71,7 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
     wanted: flags.rows,
     folder,
   });
-  const concurrency = concurrencyOf(session.engine.name, flags.jobs);
+  const concurrency = concurrencyOf(session.engine, flags.jobs);
   if (flags.dryRun === true) {
     await printPlan(runs, concurrency);
     return;

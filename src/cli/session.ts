@@ -1,10 +1,11 @@
 /** What every command that computes needs first: the machine's settings, the engine, and where data lie. */
 import {mkdir} from 'node:fs/promises';
-import {type LoadedMachine, loadMachine} from '../config/machine.js';
+import {engineOptionsOf, type LoadedMachine, loadMachine} from '../config/machine.js';
 import type {DatasetContext} from '../data/open.js';
-import type {Engine, EngineChoice} from '../engine/engine.js';
+import type {Engine} from '../engine/engine.js';
 import {openEngine} from '../engine/open.js';
 import {writeError} from '../files/write-atomic.js';
+import type {EngineFlags} from './flags.js';
 import {progressBar} from './output.js';
 
 /** Where data sets are found, and the progress of making one. */
@@ -20,17 +21,19 @@ export type Session = {
 };
 
 /** Opens the engine and says on stderr which one and why, unless `quiet`. */
-export async function openSession(
-  flags: {engine?: EngineChoice | undefined},
-  quiet = false,
-): Promise<Session> {
-  const {machine} = await loadMachine({engine: flags.engine});
-  const engine = await openEngine(machine.engine);
+export async function openSession(flags: EngineFlags, quiet = false): Promise<Session> {
+  const {machine} = await loadMachine(machineFlags(flags));
+  const engine = await openEngine(machine.engine, engineOptionsOf(machine));
   if (!quiet) process.stderr.write(`engine ${engine.name} (${engine.detail}; ${engine.reason})\n`);
   await mkdir(machine.cache, {recursive: true}).catch((error: unknown) => {
     throw writeError(machine.cache, error);
   });
   return {machine, engine, data: dataContext(machine)};
+}
+
+/** The flags that are settings of the machine too. */
+export function machineFlags({engine, device, precision, threads, deterministic}: EngineFlags) {
+  return {engine, device, precision, threads, deterministic};
 }
 
 /** Where data sets are found; generating one shows its progress. */

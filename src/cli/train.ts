@@ -7,7 +7,6 @@ import {type ExplicitValue, loadRunConfig} from '../config/load.js';
 import {loadMachine} from '../config/machine.js';
 import type {RunConfig} from '../config/run.js';
 import {parseDataFlag} from '../data/open.js';
-import type {EngineChoice} from '../engine/engine.js';
 import {describeEnvironment} from '../engine/environment.js';
 import {UsageError} from '../errors.js';
 import {formatCocoStats, statsJson} from '../evaluate/text.js';
@@ -16,13 +15,20 @@ import {listenForInterrupt} from '../train/interrupt.js';
 import type {JobMessage} from '../train/jobs.js';
 import {type FinishedRun, type RunListener, type RunStart, runTraining} from '../train/run.js';
 import type {Metrics} from '../train/run-log.js';
-import {dataOption, engineOption, jsonOption, presetOption, seedOption, setOption} from './flags.js';
+import {
+  addEngineOptions,
+  dataOption,
+  type EngineFlags,
+  jsonOption,
+  presetOption,
+  seedOption,
+  setOption,
+} from './flags.js';
 import {formatDuration, type Progress, progressBar, writeJson, writeOut} from './output.js';
-import {openSession} from './session.js';
+import {machineFlags, openSession} from './session.js';
 
-type TrainFlags = {
+type TrainFlags = EngineFlags & {
   readonly data?: string;
-  readonly engine?: EngineChoice;
   readonly preset?: string;
   readonly seed?: number;
   readonly out?: string;
@@ -33,11 +39,10 @@ type TrainFlags = {
 };
 
 export function trainCommand(): Command {
-  return new Command('train')
+  const command = new Command('train')
     .description('Train a detector as a config says, and evaluate it on the config’s validation set.')
     .argument('[config]', 'YAML file or name of a shipped config; with --resume: the one of the run')
     .addOption(dataOption())
-    .addOption(engineOption())
     .addOption(presetOption())
     .addOption(seedOption())
     .option('--out <dir>', 'folder of the run (default: results/runs/<config>-seed<n>-<time>)')
@@ -46,6 +51,7 @@ export function trainCommand(): Command {
     .addOption(setOption())
     .addOption(jsonOption())
     .action(runTrain);
+  return addEngineOptions(command);
 }
 
 async function runTrain(source: string | undefined, flags: TrainFlags): Promise<void> {
@@ -55,7 +61,7 @@ async function runTrain(source: string | undefined, flags: TrainFlags): Promise<
     overrides: flags.set ?? [],
     explicit: explicitValues(flags),
   });
-  const {machine} = await loadMachine({engine: flags.engine});
+  const {machine} = await loadMachine(machineFlags(flags));
   const runDir = flags.out ?? join(machine.resultsDir, 'runs', `${name}-seed${config.seed}-${timeStamp()}`);
   const session = await openSession(flags);
   const interrupt = listenForInterrupt(() => {

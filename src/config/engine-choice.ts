@@ -20,13 +20,19 @@ export const PRECISIONS = ['fp32', 'tf32', 'bf16'] as const;
 /** What convolutions and matrix products multiply in; parameters, losses and reductions are float32 always. */
 export type Precision = (typeof PRECISIONS)[number];
 
+/** `auto` is a GPU where there is one; `cuda` is its first. */
+export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+
+export function isDevice(text: string): text is Device {
+  return /^(auto|cpu|cuda(:(0|[1-9]\d?))?)$/.test(text);
+}
+
 /** How an engine computes; those that have no choice refuse anything but the default. */
 export type EngineOptions = {
-  /** `auto` (a GPU where there is one), `cpu`, `cuda` or `cuda:n`. */
-  readonly device: string;
+  readonly device: Device;
   readonly precision: Precision;
-  /** Threads of the CPU; undefined for one a core. */
-  readonly threads: number | undefined;
+  /** Threads of the CPU; null for one a core. */
+  readonly threads: number | null;
   /** Only kernels whose result is the same bit for bit at every run. */
   readonly deterministic: boolean;
 };
@@ -34,6 +40,6 @@ export type EngineOptions = {
 export const DEFAULT_ENGINE_OPTIONS: EngineOptions = {
   device: 'auto',
   precision: 'fp32',
-  threads: undefined,
+  threads: null,
   deterministic: false,
 };

@@ -8,7 +8,14 @@ import {dirname, join, resolve} from 'node:path';
 import type {CosmiconfigResult, Options, PublicExplorer} from 'cosmiconfig';
 import {z} from 'zod';
 import {UsageError} from '../errors.js';
-import {ENGINE_CHOICES} from './engine-choice.js';
+import {
+  DEFAULT_ENGINE_OPTIONS,
+  type Device,
+  ENGINE_CHOICES,
+  type EngineOptions,
+  isDevice,
+  PRECISIONS,
+} from './engine-choice.js';
 import {explain} from './explain.js';
 import {plain, treeOf} from './tree.js';
 import {parseYaml} from './yaml.js';
@@ -19,6 +26,14 @@ const machineSchema = z.strictObject({
   /** Generated and decoded data that can be made again. */
   cache: z.string().min(1),
   engine: z.enum(ENGINE_CHOICES),
+  /** How the engine computes: see EngineOptions. */
+  device: z.custom<Device>(
+    value => typeof value === 'string' && isDevice(value),
+    'expected auto, cpu, cuda or cuda:n',
+  ),
+  precision: z.enum(PRECISIONS),
+  threads: z.int().min(1).nullable(),
+  deterministic: z.boolean(),
   /** Runs and tables are written below this folder. */
   resultsDir: z.string().min(1),
 });
@@ -37,7 +52,12 @@ export type LoadedMachine = {
 type Fact = {readonly value: unknown; readonly origin: string; readonly folder: string};
 type Facts = Readonly<Partial<Record<MachineKey, Fact>>>;
 
-const VARIABLES = {SF_CACHE: 'cache', SF_ENGINE: 'engine', SF_RESULTS: 'resultsDir'} as const;
+const VARIABLES = {
+  SF_CACHE: 'cache',
+  SF_DEVICE: 'device',
+  SF_ENGINE: 'engine',
+  SF_RESULTS: 'resultsDir',
+} as const;
 const PATHS: readonly MachineKey[] = ['dataRoot', 'cache', 'resultsDir'];
 
 /** cosmiconfig would merge in the files that `$import` names; settings are one file. */
@@ -135,6 +155,10 @@ function defaults(environment: NodeJS.ProcessEnv, folder: string): Readonly<Reco
     dataRoot: fact('.'),
     cache: fact(join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sf')),
     engine: fact('auto'),
+    device: fact(DEFAULT_ENGINE_OPTIONS.device),
+    precision: fact(DEFAULT_ENGINE_OPTIONS.precision),
+    threads: fact(DEFAULT_ENGINE_OPTIONS.threads),
+    deterministic: fact(DEFAULT_ENGINE_OPTIONS.deterministic),
     resultsDir: fact('results'),
   };
 }
@@ -169,4 +193,9 @@ export async function loadMachine(
     machine: {...parsed.data, ...Object.fromEntries(absolute)},
     provenance: new Map(Object.entries(facts).map(([key, {origin}]) => [key as MachineKey, origin])),
   };
+}
+
+/** The part of the settings that says how the engine computes. */
+export function engineOptionsOf({device, precision, threads, deterministic}: MachineConfig): EngineOptions {
+  return {device, precision, threads, deterministic};
 }

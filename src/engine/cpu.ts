@@ -12,7 +12,7 @@ async function open(): Promise<OpenedBackend> {
   const backend: object = tf.backend();
   // The backend greets at its first tensor and advises to install tfjs-node; the person has chosen this one.
   if ('firstUse' in backend) backend.firstUse = false;
-  return {version: tf.version_core, detail: DETAIL, memory: processMemory};
+  return {version: tf.version_core, detail: DETAIL, onGpu: false, memory: processMemory};
 }
 
 export const cpuDriver: EngineDriver = {

@@ -19,6 +19,8 @@ export type OpenedBackend = {
   readonly version: string;
   /** What computes, in one line: 'WebAssembly SIMD, one thread'. */
   readonly detail: string;
+  /** Whether tensors lie in a GPU. */
+  readonly onGpu: boolean;
   memory(): EngineMemory;
 };
 
@@ -27,6 +29,8 @@ export type Engine = OpenedBackend & {
   readonly name: EngineName;
   /** Why this one and no faster one, in one line. */
   readonly reason: string;
+  /** For records: the name, and what was asked of it beyond the defaults: `torch bf16`. */
+  readonly label: string;
 };
 
 /** How open.ts handles one engine. */

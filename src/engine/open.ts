@@ -40,7 +40,7 @@ export async function openEngine(
         AUTO_ORDER.map(name => DRIVERS[name]),
         options,
       )
-    : {name: choice, reason: `asked for by name`, ...(await DRIVERS[choice].open(options))};
+    : openWith(DRIVERS[choice], options, 'asked for by name');
 }
 
 /** Opens the first of `drivers` that can be opened. @throws RunError naming what is wrong with each. */
@@ -51,14 +51,42 @@ export async function openFirst(
   const failures: string[] = [];
   for (const driver of drivers) {
     try {
-      const opened = await driver.open(options);
-      return {name: driver.name, reason: reasonOf(driver.name, failures), ...opened};
+      return await openWith(driver, options, reasonOf(driver.name, failures));
     } catch (error) {
       if (!(error instanceof RunError)) throw error;
       failures.push(error.message);
     }
   }
   throw new RunError(`no engine can be opened: ${failures.join('; ')}`);
+}
+
+async function openWith(driver: EngineDriver, options: EngineOptions, reason: string): Promise<Engine> {
+  const {name} = driver;
+  requireOptions(name, options);
+  const opened = await driver.open(options);
+  const extras = [
+    ...(opened.onGpu ? ['gpu'] : []),
+    ...(options.precision === 'fp32' ? [] : [options.precision]),
+    ...(options.deterministic ? ['deterministic'] : []),
+  ];
+  return {name, reason, label: [name, ...extras].join(' '), ...opened};
+}
+
+/** Options say how `torch` computes. @throws RunError for one that another engine cannot follow. */
+function requireOptions(name: EngineName, {device, precision, threads, deterministic}: EngineOptions): void {
+  if (name === 'torch') return;
+  const refuse = (flag: string, why: string): never => {
+    throw new RunError(`engine ${name}: ${flag} cannot be followed, ${why}; engine torch can`);
+  };
+  if (precision !== 'fp32') refuse(`--precision ${precision}`, 'it computes in fp32');
+  if (name === 'tensorflow') {
+    if (device !== 'auto') refuse(`--device ${device}`, 'libtensorflow takes the device itself');
+    if (threads !== null) refuse(`--threads ${threads}`, 'libtensorflow takes the threads itself');
+    if (deterministic) refuse('--deterministic', 'cuDNN is not told so by tfjs');
+    return;
+  }
+  if (device !== 'auto' && device !== 'cpu') refuse(`--device ${device}`, 'it computes on the CPU');
+  if (threads !== null && threads !== 1) refuse(`--threads ${threads}`, 'it computes in one thread');
 }
 
 function reasonOf(name: EngineName, failures: readonly string[]): string {

@@ -78,7 +78,7 @@ export function restoreRemovedUtilities(utilities: object): void {
   Object.assign(utilities, {isNullOrUndefined: (value: unknown) => value === null || value === undefined});
 }
 
-type Loaded = {readonly version: string; readonly detail: string};
+type Loaded = {readonly version: string; readonly detail: string; readonly onGpu: boolean};
 
 /** Loads the package as seen from the file `from`, which makes its backend known to tfjs. @throws RunError in one line. */
 export function loadPackage(from: string): Loaded {
@@ -102,6 +102,7 @@ export function loadPackage(from: string): Loaded {
     detail: onGpu
       ? 'libtensorflow on the GPU'
       : 'libtensorflow on the CPU: no GPU, or CUDA 11.2 with cuDNN 8.1 is missing',
+    onGpu,
   };
 }
 

@@ -8,6 +8,7 @@ import {processMemory} from './memory.js';
 import {buildRecord, loadAddon} from './torch/addon.js';
 import {BACKEND_NAME, TorchBackend} from './torch/backend.js';
 import {registerTorchKernels} from './torch/kernels/register.js';
+import {limitTorchMemory, torchMemory} from './torch/memory.js';
 
 const NAME = 'torch';
 /** Above tfjs's own backends: two is wasm's. */
@@ -37,13 +38,21 @@ async function open(options: EngineOptions): Promise<OpenedBackend> {
   const gpu = gpuIndex(options.device, gpus.length);
   const threads = options.threads ?? availableParallelism();
   native.configure(gpu, threads, options.precision, options.deterministic);
+  if (gpu < 0) limitTorchMemory(processMemory().limitBytes - process.memoryUsage.rss());
   registerTorchKernels();
   if (tf.findBackend(BACKEND_NAME) === null) {
     tf.registerBackend(BACKEND_NAME, () => new TorchBackend(), PRIORITY);
   }
   if (!(await tf.setBackend(BACKEND_NAME))) throw new RunError('engine torch: tfjs could not start it');
-  const where = gpu < 0 ? `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : gpus[gpu]!.name;
-  return {version: compiledWith, detail: `libtorch ${compiledWith}, ${where}`, memory: processMemory};
+  const where =
+    gpu < 0 ? `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}` : `cuda:${gpu} ${gpus[gpu]!.name}`;
+  const how = `${options.precision}${options.deterministic ? ', deterministic' : ''}`;
+  return {
+    version: compiledWith,
+    detail: `libtorch ${compiledWith}, ${where}, ${how}`,
+    onGpu: gpu >= 0,
+    memory: torchMemory,
+  };
 }
 
 /** -1 for the CPU. @throws RunError for a GPU that is not there. */

@@ -54,6 +54,7 @@ async function open(): Promise<OpenedBackend> {
   return {
     version: version_wasm,
     detail: `WebAssembly${simd ? ' SIMD' : ' without SIMD'}, ${threads === 1 ? 'one thread' : `${threads} threads`}`,
+    onGpu: false,
     memory: () => {
       const backend = tf.findBackend(NAME);
       if (!(backend instanceof BackendWasm)) throw new RunError('engine wasm is no longer open');

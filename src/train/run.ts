@@ -118,7 +118,7 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
       resume: options.resume ? (resume ?? 'from-start') : undefined,
       signal,
       force: options.force,
-      description: {...options.description, engine: engine.name},
+      description: {...options.description, engine: engine.label},
       trainingSet: {classNames: [...trainSet.classNames], categoryIds: [...trainSet.categoryIds], imbalance},
       batches: startIteration =>
         trainingBatches(trainSet, {

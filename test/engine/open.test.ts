@@ -13,7 +13,7 @@ function driver(name: EngineName, failure?: Error): EngineDriver {
     open: async () => {
       if (failure !== undefined) throw failure;
       const memory = {tensors: 0, tensorBytes: 0, peakBytes: 0, limitBytes: 0};
-      return {version: '1', detail: 'works', memory: () => memory};
+      return {version: '1', detail: 'works', onGpu: false, memory: () => memory};
     },
   };
 }
@@ -86,7 +86,7 @@ test('every engine is listed, opened or not, and auto is decided from the list',
   const found = await findEngines();
   t.deepEqual(
     found.map(({name}) => name),
-    ['tensorflow', 'wasm', 'cpu'],
+    ['torch', 'tensorflow', 'wasm', 'cpu'],
   );
   t.true(found.find(({name}) => name === 'wasm')?.available);
   t.true(found.every(({detail}) => detail !== '' && !detail.includes('\n')));

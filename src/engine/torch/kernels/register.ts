@@ -1,5 +1,14 @@
 /** Registers every kernel of the backend `torch`, a family at a time. */
+import {registerBinary} from './binary.js';
+import {registerDetection} from './detection.js';
+import {registerFill} from './fill.js';
+import {registerFusedLayers} from './fused-layers.js';
+import {registerFusedLosses} from './fused-losses.js';
+import {registerFusedRows} from './fused-rows.js';
+import {registerFusedSgd} from './fused-sgd.js';
+import {registerReduce} from './reduce.js';
 import {registerStorageKernels} from './storage.js';
+import {registerUnary} from './unary.js';
 
 let registered = false;
 
@@ -7,5 +16,14 @@ let registered = false;
 export function registerTorchKernels(): void {
   if (registered) return;
   registered = true;
+  registerBinary();
+  registerDetection();
+  registerFill();
+  registerFusedLayers();
+  registerFusedLosses();
+  registerFusedRows();
+  registerFusedSgd();
+  registerReduce();
   registerStorageKernels();
+  registerUnary();
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "families.h"
+#include "memory.h"
 
 namespace sf {
 namespace {
@@ -29,6 +30,8 @@ Napi::Error error_with_code(Napi::Env env, const std::string& message, const cha
 Napi::Error current_exception_as_error(Napi::Env env) {
   try {
     throw;
+  } catch (const c10::OutOfMemoryError& error) {
+    return error_with_code(env, out_of_memory_message(error), "OUT_OF_MEMORY");
   } catch (const c10::Error& error) {
     const std::string message = error.what_without_backtrace();
     return error_with_code(env, first_line(message), tells_of_memory(message) ? "OUT_OF_MEMORY" : nullptr);
@@ -43,8 +46,27 @@ Napi::Error current_exception_as_error(Napi::Env env) {
 
 Napi::Object initialise(Napi::Env env, Napi::Object target) {
   Exports exports(env, target);
+  // First: what is allocated before it is not its own to free.
+  export_memory(exports);
+  export_binary(exports);
+  export_convert(exports);
+  export_cpu_products(exports);
   export_device(exports);
+  export_fill(exports);
+  export_group_norm(exports);
+  export_max_pool(exports);
+  export_nms(exports);
+  export_reduce(exports);
+  export_relu(exports);
+  export_roi_align(exports);
+  export_rows(exports);
+  export_sgd(exports);
+  export_sigmoid_losses(exports);
+  export_smooth_l1(exports);
   export_tensors(exports);
+  export_top_k(exports);
+  export_unary(exports);
+  export_upsample(exports);
   return target;
 }
 

@@ -5,7 +5,25 @@
 
 namespace sf {
 
+void export_binary(Exports& exports);
+void export_convert(Exports& exports);
+void export_cpu_products(Exports& exports);
 void export_device(Exports& exports);
+void export_fill(Exports& exports);
+void export_group_norm(Exports& exports);
+void export_max_pool(Exports& exports);
+void export_memory(Exports& exports);
+void export_nms(Exports& exports);
+void export_reduce(Exports& exports);
+void export_relu(Exports& exports);
+void export_roi_align(Exports& exports);
+void export_rows(Exports& exports);
+void export_sgd(Exports& exports);
+void export_sigmoid_losses(Exports& exports);
+void export_smooth_l1(Exports& exports);
 void export_tensors(Exports& exports);
+void export_top_k(Exports& exports);
+void export_unary(Exports& exports);
+void export_upsample(Exports& exports);
 
 }  // namespace sf
