@@ -1,114 +1,122 @@
-/** From the dense predictions of one image to its detections (Lin et al. 2017, Sec. 4, "Inference"). */
+/** From the dense predictions of a batch to its detections (Lin et al. 2017, Sec. 4, "Inference"). */
+import * as tf from '@tensorflow/tfjs';
 import {gatherBoxes} from '../boxes/box.js';
 import {clipBoxes, decodeBoxes} from '../boxes/box-coder.js';
 import type {RetinaNetConfig} from '../config/run.js';
 import type {ImageInfo} from '../data/batch.js';
 import {classwiseNms} from '../engine/host/nms.js';
-import {topK} from '../engine/host/top-k.js';
+import {gatherRows} from '../engine/ops/gather-rows.js';
+import {segmentTopK} from '../engine/ops/top-k.js';
+import type {DensePredictions} from '../heads/retina-head.js';
 import type {Detections} from './detector.js';
 
-export type DenseImagePredictions = {
-  readonly logits: Float32Array; // [A, C]
-  readonly deltas: Float32Array; // [A, 4]
-  readonly anchors: Float32Array; // [A, 4]
-  /** Anchors of every level, in order. */
-  readonly levelCounts: readonly number[];
-  readonly classes: number;
+/** (anchor, class) pairs of one image that go on to NMS, n of them, in the order of their position in the predictions. */
+export type Candidates = {
+  readonly anchors: Int32Array; // [n]
+  /** From 0. */
+  readonly classes: Int32Array; // [n]
+  readonly logits: Float32Array; // [n]
+  readonly deltas: Float32Array; // [n, 4]
 };
 
-export type DenseInferenceOptions = RetinaNetConfig['inference'] & {
-  readonly boxWeights: RetinaNetConfig['boxCoder']['weights'];
+export type CandidateOptions = {
+  /** Anchors of every level, in order. */
+  readonly levelCounts: readonly number[];
+  /** At most so many pairs of a level. */
+  readonly preNmsTopK: number;
   /** Scores must exceed this. */
   readonly scoreThreshold: number;
 };
 
-/** Anchor, class and logit of what passed the threshold, in parallel arrays. */
-type Candidates = {readonly anchors: Int32Array; readonly classes: Int32Array; readonly logits: Float32Array};
+/**
+ * The strongest pairs of every level of every image, chosen on the engine: of the predictions nothing else is copied to
+ * the host. The predictions stay the caller's.
+ */
+export async function denseCandidates(
+  {logits, deltas}: DensePredictions,
+  {levelCounts, preNmsTopK, scoreThreshold: theta}: CandidateOptions,
+): Promise<readonly Candidates[]> {
+  const [images, anchorCount, classCount] = logits.shape;
+  /** sigmoid(z) > theta, asked of the logit: no exponential for the vast majority. */
+  const above = theta <= 0 ? Number.NEGATIVE_INFINITY : Math.log(theta / (1 - theta));
+  const strongest = tf.tidy(() => {
+    const rows = tf.reshape(logits, [images, anchorCount * classCount]) as tf.Tensor2D;
+    const lengths = levelCounts.map(count => count * classCount);
+    return segmentTopK(rows, lengths, {k: preNmsTopK, above});
+  });
+  const [values, indices] = await Promise.all([
+    strongest.values.data<'float32'>(),
+    strongest.indices.data<'int32'>(),
+  ]);
+  tf.dispose(Object.values(strongest));
+
+  const slots = values.length / images;
+  const chosen = Array.from({length: images}, (_, image) => {
+    const position = indices.subarray(image * slots, (image + 1) * slots);
+    const found = Int32Array.from(position.keys())
+      .filter(slot => position[slot]! >= 0)
+      .sort((a, b) => position[a]! - position[b]!);
+    const anchors = found.map(slot => Math.floor(position[slot]! / classCount));
+    return {
+      anchors,
+      classes: found.map((slot, i) => position[slot]! - anchors[i]! * classCount),
+      logits: Float32Array.from(found, slot => values[image * slots + slot]!),
+    };
+  });
+
+  const rowsOf = chosen.map(({anchors}, image) => anchors.map(anchor => image * anchorCount + anchor));
+  const gathered = tf.tidy(() => {
+    const rows = tf.tensor1d(
+      rowsOf.flatMap(rows => [...rows]),
+      'int32',
+    );
+    return gatherRows(tf.reshape(deltas, [images * anchorCount, 4]) as tf.Tensor2D, rows);
+  });
+  const deltaValues = await gathered.data<'float32'>();
+  gathered.dispose();
+  let start = 0;
+  return chosen.map(candidates => {
+    const end = start + 4 * candidates.anchors.length;
+    const imageDeltas = deltaValues.subarray(start, end);
+    start = end;
+    return {...candidates, deltas: imageDeltas};
+  });
+}
+
+export type DetectionOptions = Pick<RetinaNetConfig['inference'], 'nmsThreshold' | 'maxDetections'> & {
+  readonly boxWeights: RetinaNetConfig['boxCoder']['weights'];
+};
 
 /**
- * Scores above the threshold, at most `preNmsTopK` (anchor, class) pairs a level, decoded, clipped to the image,
- * non-maximum suppression a class, at most `maxDetections`; boxes in pixels of the image file.
+ * Candidates of one image decoded and clipped to it, non-maximum suppression a class, at most `maxDetections`; boxes in
+ * pixels of the image file.
+ *
+ * @param anchors [A, 4]
  */
 export function denseDetections(
-  predictions: DenseImagePredictions,
+  candidates: Candidates,
+  anchors: Float32Array,
   info: ImageInfo,
-  options: DenseInferenceOptions,
+  options: DetectionOptions,
 ): Detections {
-  const {scoreThreshold: theta} = options;
-  /** sigmoid(z) > theta, asked of the logit: no exponential for the vast majority. */
-  const minLogit = theta <= 0 ? Number.NEGATIVE_INFINITY : Math.log(theta / (1 - theta));
-  const boxes: number[] = [];
-  const scores: number[] = [];
-  const classes: number[] = [];
-
-  let start = 0;
-  for (const count of predictions.levelCounts) {
-    const level = strongest(candidatesOf(predictions, start, start + count, minLogit), options.preNmsTopK);
-    const deltas = gatherBoxes(predictions.deltas, level.anchors);
-    const decoded = decodeBoxes(deltas, gatherBoxes(predictions.anchors, level.anchors), options.boxWeights);
-    const clipped = clipBoxes(decoded, {width: info.width, height: info.height});
-    for (let i = 0; i < level.logits.length; i++) {
-      const [x1, y1, x2, y2] = [
-        clipped[4 * i]!,
-        clipped[4 * i + 1]!,
-        clipped[4 * i + 2]!,
-        clipped[4 * i + 3]!,
-      ];
-      if (!(x2 > x1 && y2 > y1)) continue;
-      boxes.push(x1, y1, x2, y2);
-      scores.push(1 / (1 + Math.exp(-level.logits[i]!)));
-      classes.push(level.classes[i]! + 1);
-    }
-    start += count;
-  }
-
-  const allBoxes = Float32Array.from(boxes);
-  const allScores = Float32Array.from(scores);
-  const allClasses = Int32Array.from(classes);
-  const kept = classwiseNms(allBoxes, allScores, allClasses, options.nmsThreshold, options.maxDetections);
+  const decoded = decodeBoxes(
+    candidates.deltas,
+    gatherBoxes(anchors, candidates.anchors),
+    options.boxWeights,
+  );
+  const clipped = clipBoxes(decoded, {width: info.width, height: info.height});
+  const withArea = Int32Array.from(candidates.anchors.keys()).filter(
+    i => clipped[4 * i + 2]! > clipped[4 * i]! && clipped[4 * i + 3]! > clipped[4 * i + 1]!,
+  );
+  const boxes = gatherBoxes(clipped, withArea);
+  const scores = Float32Array.from(withArea, i => 1 / (1 + Math.exp(-candidates.logits[i]!)));
+  const classes = withArea.map(i => candidates.classes[i]! + 1);
+  const kept = classwiseNms(boxes, scores, classes, options.nmsThreshold, options.maxDetections);
   return {
     imageId: info.imageId,
-    boxes: toFilePixels(gatherBoxes(allBoxes, kept), info),
-    scores: Float32Array.from(kept, index => allScores[index]!),
-    classes: Int32Array.from(kept, index => allClasses[index]!),
-  };
-}
-
-function candidatesOf(
-  {logits, classes}: DenseImagePredictions,
-  firstAnchor: number,
-  endAnchor: number,
-  minLogit: number,
-): Candidates {
-  const first = firstAnchor * classes;
-  const end = endAnchor * classes;
-  let count = 0;
-  for (let i = first; i < end; i++) if (logits[i]! > minLogit) count++;
-  const found = {
-    anchors: new Int32Array(count),
-    classes: new Int32Array(count),
-    logits: new Float32Array(count),
-  };
-  let next = 0;
-  for (let i = first; i < end; i++) {
-    const logit = logits[i]!;
-    if (!(logit > minLogit)) continue;
-    const anchor = Math.floor(i / classes);
-    found.anchors[next] = anchor;
-    found.classes[next] = i - anchor * classes;
-    found.logits[next] = logit;
-    next++;
-  }
-  return found;
-}
-
-function strongest(candidates: Candidates, k: number): Candidates {
-  if (candidates.logits.length <= k) return candidates;
-  const kept = topK(candidates.logits, k).sort();
-  return {
-    anchors: kept.map(index => candidates.anchors[index]!),
-    classes: kept.map(index => candidates.classes[index]!),
-    logits: Float32Array.from(kept, index => candidates.logits[index]!),
+    boxes: toFilePixels(gatherBoxes(boxes, kept), info),
+    scores: Float32Array.from(kept, index => scores[index]!),
+    classes: kept.map(index => classes[index]!),
   };
 }
 

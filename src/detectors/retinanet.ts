@@ -11,7 +11,7 @@ import {Random} from '../random/random.js';
 import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import type {Imbalance} from '../sampling-free/imbalance.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
-import {denseDetections} from './dense-detections.js';
+import {denseCandidates, denseDetections} from './dense-detections.js';
 import type {Detections, Detector} from './detector.js';
 import {labelExamples, stageLosses} from './stage.js';
 
@@ -68,25 +68,18 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
       const [, height, width] = images.shape;
       const anchors = anchorsOf({height, width});
       const levelCounts = levelSizes({height, width}).map(level => level.height * level.width * perCell);
-      const {logits, deltas} = tf.tidy(() => predict(images));
-      const [logitValues, deltaValues] = await Promise.all([
-        logits.data<'float32'>(),
-        deltas.data<'float32'>(),
-      ]);
-      tf.dispose([logits, deltas]);
-      const anchorCount = anchors.length / 4;
+      const predictions = tf.tidy(() => predict(images));
+      const candidates = await denseCandidates(predictions, {
+        levelCounts,
+        preNmsTopK: config.inference.preNmsTopK,
+        scoreThreshold: theta,
+      });
+      tf.dispose(Object.values(predictions));
       return infos.map((info, image) =>
-        denseDetections(
-          {
-            logits: logitValues.subarray(image * anchorCount * classes, (image + 1) * anchorCount * classes),
-            deltas: deltaValues.subarray(image * anchorCount * 4, (image + 1) * anchorCount * 4),
-            anchors,
-            levelCounts,
-            classes,
-          },
-          info,
-          {...config.inference, boxWeights: config.boxCoder.weights, scoreThreshold: theta},
-        ),
+        denseDetections(candidates[image]!, anchors, info, {
+          ...config.inference,
+          boxWeights: config.boxCoder.weights,
+        }),
       );
     },
   };

@@ -15,23 +15,20 @@
 #include <vector>
 
 #include "families.h"
-#include "units.h"
 #include "vectors.h"
 
 namespace sf {
 namespace {
 
-// Boxes that are kept, in the order of their scores; followed by kLine ones that overlap nothing, so that a
-// block may reach over the end.
+// Boxes that are kept, in the order of their scores; what fills up the last block overlaps nothing.
 struct KeptBoxes {
   std::vector<float> x1, y1, x2, y2, area;
   int64_t count = 0;
-  int64_t before = 0;  // How many there were before the batch at hand.
 
   void add(const NmsBox& box) {
     if (count % kLine == 0) {
       for (auto* values : {&x1, &y1, &x2, &y2, &area})
-        values->resize(count + 2 * kLine, std::numeric_limits<float>::quiet_NaN());
+        values->resize(count + kLine, std::numeric_limits<float>::quiet_NaN());
     }
     x1[count] = box.x1;
     y1[count] = box.y1;
@@ -68,11 +65,11 @@ SF_INLINE int64_t find_block(const KeptBoxes* kept, int64_t first, int64_t end, 
   return end;
 }
 
-// Whether a kept box from `first` on overlaps the box.
-bool is_covered(const KeptBoxes& kept, int64_t first, const NmsBox& box, double threshold) {
+// Whether a kept box overlaps the box.
+bool is_covered(const KeptBoxes& kept, const NmsBox& box, double threshold) {
   const float area = box.area();
   const float low = static_cast<float>(threshold * (1 - 1e-6));
-  for (int64_t block = first; block < kept.count; block += kLine) {
+  for (int64_t block = 0; block < kept.count; block += kLine) {
     block = widest<find_block>(&kept, block, kept.count, box, area, low);
     for (int64_t i = block; i < std::min(block + kLine, kept.count); ++i) {
       if (overlaps(kept.box(i), box, threshold)) return true;
@@ -101,50 +98,18 @@ std::vector<int32_t> by_falling_score(const float* scores, int64_t count) {
   return order;
 }
 
-// Boxes are looked at in batches: first all of a batch beside one another against what was kept before, then
-// those that are left one after the other against the batch's own.
-constexpr int64_t kBatch = 512;
-constexpr int64_t kBatchUnit = 32;
-
 std::vector<int32_t> nms_on_cpu(const float* boxes, const float* scores, const int32_t* classes,
                                 int64_t count, double threshold, int64_t max_output) {
-  const std::vector<int32_t> order = by_falling_score(scores, count);
-  const int64_t ordered = static_cast<int64_t>(order.size());
   std::vector<int32_t> result;
-  std::vector<KeptBoxes> kept(1);
-  std::vector<int32_t> group(classes == nullptr ? 0 : count, 0);
-  if (classes != nullptr) {
-    std::unordered_map<int32_t, int32_t> group_of;
-    for (int64_t i = 0; i < count; ++i)
-      group[i] = group_of.emplace(classes[i], static_cast<int32_t>(group_of.size())).first->second;
-    kept.resize(std::max<size_t>(group_of.size(), 1));
-  }
-  const auto box_of = [&](int32_t i) {
-    return NmsBox{boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]};
-  };
-  const auto rivals_of = [&](int32_t i) -> KeptBoxes& { return kept[classes == nullptr ? 0 : group[i]]; };
-
-  for (int64_t first = 0; first < ordered; first += kBatch) {
-    const int64_t size = std::min(kBatch, ordered - first);
-    bool covered[kBatch] = {};
-    for (KeptBoxes& rivals : kept) rivals.before = rivals.count;
-    if (!result.empty()) {
-      for_each_unit(divide_up(size, kBatchUnit), [&](int64_t unit, int64_t) {
-        for (int64_t i = unit * kBatchUnit; i < std::min(size, (unit + 1) * kBatchUnit); ++i) {
-          const int32_t box = order[first + i];
-          covered[i] = is_covered(rivals_of(box), 0, box_of(box), threshold);
-        }
-      });
-    }
-    for (int64_t i = 0; i < size; ++i) {
-      if (static_cast<int64_t>(result.size()) >= max_output) return result;
-      if (covered[i]) continue;
-      const int32_t box = order[first + i];
-      KeptBoxes& rivals = rivals_of(box);
-      if (is_covered(rivals, rivals.before, box_of(box), threshold)) continue;
-      rivals.add(box_of(box));
-      result.push_back(box);
-    }
+  std::unordered_map<int32_t, KeptBoxes> kept_of_class;
+  KeptBoxes* kept = &kept_of_class[0];
+  for (const int32_t i : by_falling_score(scores, count)) {
+    if (static_cast<int64_t>(result.size()) >= max_output) break;
+    if (classes != nullptr) kept = &kept_of_class[classes[i]];
+    const NmsBox box{boxes[4 * i], boxes[4 * i + 1], boxes[4 * i + 2], boxes[4 * i + 3]};
+    if (is_covered(*kept, box, threshold)) continue;
+    kept->add(box);
+    result.push_back(i);
   }
   return result;
 }
