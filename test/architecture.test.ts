@@ -8,7 +8,7 @@ import test from 'ava';
 const LAYERS = [
   ['bin'],
   ['src/cli'],
-  ['experiments'],
+  ['experiments', 'src/bench'],
   ['src/train', 'src/evaluate', 'src/report'],
   ['src/detectors', 'src/data', 'src/weights'],
   ['src/heads', 'src/backbones', 'src/layers', 'src/losses', 'src/samplers', 'src/sampling-free'],

@@ -42,6 +42,11 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('./reproduce.js')).reproduceCommand(),
   },
   {
+    name: 'bench',
+    summary: 'time and memory of training and inference, beside torchvision',
+    load: async () => (await import('./bench.js')).benchCommand(),
+  },
+  {
     name: 'data',
     summary: 'statistics and checks of a data set',
     load: async () => (await import('./data.js')).dataCommand(),

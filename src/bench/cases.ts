@@ -1,0 +1,113 @@
+/** The cases of `sf bench`: a new one is an entry of CASES, and a kind of work that both sides know. */
+import {Random} from '../random/random.js';
+import {
+  CONVOLUTION_DIRECTIONS,
+  type ConvolutionWork,
+  type DetectorWork,
+  type Objects,
+  type Work,
+} from './work.js';
+
+export type CaseName = 'convolution' | 'mat-mul' | 'train' | 'inference';
+
+export type CaseSettings = {
+  /** Of the images, in pixels. */
+  readonly height: number;
+  readonly width: number;
+  /** Images a batch; the first two cases take the largest. */
+  readonly batches: readonly number[];
+  readonly onGpu: boolean;
+};
+
+export type Case = {
+  readonly name: CaseName;
+  /** As `sf bench --help` shows it. */
+  readonly summary: string;
+  /** Repetitions before those that count, and the number of those, unless the command says otherwise. */
+  readonly warmup: number;
+  readonly repeat: number;
+  /** Each group has a process of its own on either side, so that the peak memory of a group of one is of its work alone. */
+  readonly groups: (settings: CaseSettings) => readonly (readonly Work[])[];
+};
+
+/** torchvision's RetinaNet predicts this many classes unless told otherwise. */
+const CLASSES = 91;
+const OBJECTS_AN_IMAGE = 10;
+const ANCHORS_A_CELL = 9;
+
+export const CASES: readonly Case[] = [
+  {
+    name: 'convolution',
+    summary: 'convolutions of RetinaNet R-50-FPN at this size, forward and both gradients',
+    warmup: 2,
+    repeat: 7,
+    groups: settings => [convolutions(settings)],
+  },
+  {
+    name: 'mat-mul',
+    summary: 'a square product, and the first one of a box head over 512 regions',
+    warmup: 1,
+    repeat: 5,
+    groups: ({onGpu}) => {
+      const side = onGpu ? 4096 : 1024;
+      return [
+        [
+          {kind: 'mat-mul', rows: side, inner: side, columns: side},
+          {kind: 'mat-mul', rows: 512, inner: 256 * 7 * 7, columns: 1024},
+        ],
+      ];
+    },
+  },
+  {
+    name: 'train',
+    summary: 'a training step of RetinaNet R-50-FPN, all layers trained',
+    warmup: 2,
+    repeat: 5,
+    groups: settings => settings.batches.map(batch => [retinanet('train', settings, batch)]),
+  },
+  {
+    name: 'inference',
+    summary: 'inference of RetinaNet R-50-FPN, with non-maximum suppression',
+    warmup: 2,
+    repeat: 5,
+    groups: settings => settings.batches.map(batch => [retinanet('inference', settings, batch)]),
+  },
+];
+
+/** The head's towers and its class predictor on P3, a 1x1 and a strided 3x3 of the backbone, and the stem. */
+function convolutions({height, width, batches}: CaseSettings): readonly ConvolutionWork[] {
+  const at = (stride: number) => ({
+    batch: Math.max(...batches),
+    height: Math.ceil(height / stride),
+    width: Math.ceil(width / stride),
+  });
+  const layers = [
+    {...at(8), inChannels: 256, outChannels: 256, size: 3, stride: 1},
+    {...at(8), inChannels: 256, outChannels: ANCHORS_A_CELL * CLASSES, size: 3, stride: 1},
+    {...at(16), inChannels: 1024, outChannels: 256, size: 1, stride: 1},
+    {...at(4), inChannels: 128, outChannels: 128, size: 3, stride: 2},
+    {...at(1), inChannels: 3, outChannels: 64, size: 7, stride: 2},
+  ];
+  return layers.flatMap(layer =>
+    CONVOLUTION_DIRECTIONS
+      // Nobody asks for the gradient of the pixels.
+      .filter(direction => layer.inChannels > 3 || direction !== 'input gradient')
+      .map(direction => ({kind: 'convolution', direction, ...layer}) as const),
+  );
+}
+
+function retinanet(kind: DetectorWork['kind'], {height, width}: CaseSettings, batch: number): DetectorWork {
+  const objects = Array.from({length: batch}, (_, image) => randomObjects(height, width, image));
+  return {kind, model: 'retinanet', height, width, classes: CLASSES, objects};
+}
+
+/** Boxes with sides of a tenth to a half of the image's, anywhere inside. */
+function randomObjects(height: number, width: number, image: number): Objects {
+  const random = new Random(0, 'objects of a benchmark', image);
+  const boxes = Array.from({length: OBJECTS_AN_IMAGE}, () => {
+    const [boxWidth, boxHeight] = [width * random.uniform(0.1, 0.5), height * random.uniform(0.1, 0.5)];
+    const [x1, y1] = [random.uniform(0, width - boxWidth), random.uniform(0, height - boxHeight)];
+    return [x1, y1, x1 + boxWidth, y1 + boxHeight] as const;
+  });
+  return {boxes, classes: boxes.map(() => 1 + random.int(CLASSES))};
+}

@@ -1,0 +1,53 @@
+/** What each case measures. */
+import test from 'ava';
+import {CASES} from '../../src/bench/cases.js';
+import {findPython} from '../../src/bench/python.js';
+import {titleOf} from '../../src/bench/work.js';
+
+const SETTINGS = {height: 800, width: 1344, batches: [1, 8], onGpu: false};
+const groupsOf = (name: string) => CASES.find(one => one.name === name)!.groups(SETTINGS);
+
+test('the detector cases have a group, and so a process, for each batch', t => {
+  for (const name of ['train', 'inference']) {
+    t.deepEqual(
+      groupsOf(name).map(group => group.map(titleOf).map(title => title.split(', ')[1])),
+      [['batch 1'], ['batch 8']],
+    );
+  }
+});
+
+test('ten boxes with sides of a tenth to a half of the image lie inside each image, the same at every run', t => {
+  const works = groupsOf('train').flat();
+  t.deepEqual(works, groupsOf('train').flat());
+  for (const work of works) {
+    if (work.kind !== 'train') return t.fail();
+    for (const {boxes, classes} of work.objects) {
+      t.is(boxes.length, 10);
+      for (const [x1, y1, x2, y2] of boxes) {
+        t.true(x1 >= 0 && y1 >= 0 && x2 <= 1344 && y2 <= 800);
+        t.true(x2 - x1 >= 134 && x2 - x1 <= 672 && y2 - y1 >= 79 && y2 - y1 <= 400);
+      }
+      t.true(classes.every(label => label >= 1 && label <= 91));
+    }
+  }
+});
+
+test('convolutions are measured at the largest batch, the stem without a gradient of the pixels', t => {
+  const titles = groupsOf('convolution').flat().map(titleOf);
+  t.is(titles[0], 'convolution 3x3, 256 to 256 channels, 8x100x168, forward');
+  t.is(titles.length, 5 * 3 - 1);
+  t.deepEqual(titles.slice(-2), [
+    'convolution 7x7/2, 3 to 64 channels, 8x800x1344, forward',
+    'convolution 7x7/2, 3 to 64 channels, 8x800x1344, filter gradient',
+  ]);
+});
+
+test('a Python without torchvision, or none, is absent for a reason', async t => {
+  t.deepEqual(await findPython('/nowhere/python'), {kind: 'absent', why: '/nowhere/python cannot be run'});
+  // Prints what was asked of it, which is not 'True'.
+  t.deepEqual(await findPython('echo'), {kind: 'absent', why: 'echo has no torchvision'});
+  t.deepEqual(
+    await findPython(undefined, {SF_PYTHON: '/nowhere/python'}).then(({kind}) => kind),
+    (await findPython(undefined, {})).kind,
+  );
+});
