@@ -21,6 +21,13 @@ type Entry = {
 /** The dtypes in the order of native/tensors.h. */
 const DTYPES = ['float32', 'int32', 'bool'] as const;
 
+/** What the addon calls a dtype. @throws RunError for one that it does not compute on */
+export function dtypeCode(dtype: string): number {
+  const code = DTYPES.findIndex(name => name === dtype);
+  if (code < 0) throw new RunError(`engine torch has no ${dtype} tensors`);
+  return code;
+}
+
 /** An error of the addon; memory that ran out is told as the engine's own failure. */
 export type NativeError = Error & {readonly code?: string};
 
