@@ -23,17 +23,14 @@ function shapeOf({name, inputs}: KernelCall, input: string): Shape {
 /** Operations of one call; 0 for kernels that neither convolve nor multiply matrices, and for nested ones. */
 export function operationsOf(call: KernelCall): number {
   if (call.nested) return 0;
+  if (call.name.startsWith('SfConvolution')) return engineConvolutionOperations(call);
   const output = (): Shape => call.outputs[0]!.shape;
   switch (call.name) {
-    case 'SfConvolution':
-    case 'SfConvolutionRelu':
     case 'Conv2D':
     case 'FusedConv2D':
       return convolutionOperations(output(), shapeOf(call, 'filter'));
-    case 'SfConvolutionInputGrad':
     case 'Conv2DBackpropInput':
       return convolutionOperations(shapeOf(call, 'dy'), shapeOf(call, 'filter'));
-    case 'SfConvolutionFilterGrad':
     case 'Conv2DBackpropFilter':
       return convolutionOperations(shapeOf(call, 'dy'), output());
     case 'BatchMatMul':
@@ -45,4 +42,16 @@ export function operationsOf(call: KernelCall): number {
     default:
       return 0;
   }
+}
+
+/**
+ * The convolutions of src/engine/ops, whatever is fused into them: the forward pass has x and filter; a gradient has dy, and
+ * returns the gradient of x, of the filter, or of both, each at the cost of the forward pass.
+ */
+function engineConvolutionOperations(call: KernelCall): number {
+  const {dy, filter} = call.inputs;
+  const [first] = call.outputs;
+  if (dy === undefined) return convolutionOperations(first!.shape, shapeOf(call, 'filter'));
+  const maps = call.outputs.filter(({shape}) => shape.length === 4);
+  return maps.length * convolutionOperations(dy.shape, filter?.shape ?? first!.shape);
 }
