@@ -17,13 +17,18 @@ export type EngineMemory = {
 /** Memory of an engine that allocates from the process. */
 export function processMemory(): EngineMemory {
   const {numTensors, numBytes} = tf.memory();
-  const constrained = process.constrainedMemory();
   return {
     tensors: numTensors,
     tensorBytes: numBytes,
     peakBytes: process.resourceUsage().maxRSS * 1024,
-    limitBytes: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem(),
+    limitBytes: processLimit(),
   };
+}
+
+/** What this process may use: the memory of the machine, or of the control group that it runs in. */
+export function processLimit(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 /** Memory of the wasm engine; its heap never shrinks, so its size is its peak. */

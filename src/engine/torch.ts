@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import type {EngineOptions} from '../config/engine-choice.js';
 import {RunError} from '../errors.js';
 import type {EngineDriver, EngineReport, OpenedBackend} from './engine.js';
-import {processMemory} from './memory.js';
+import {processLimit} from './memory.js';
 import {buildRecord, loadAddon} from './torch/addon.js';
 import {BACKEND_NAME, TorchBackend} from './torch/backend.js';
 import {registerTorchKernels} from './torch/kernels/register.js';
@@ -38,7 +38,7 @@ async function open(options: EngineOptions): Promise<OpenedBackend> {
   const gpu = gpuIndex(options.device, gpus.length);
   const threads = options.threads ?? availableParallelism();
   native.configure(gpu, threads, options.precision, options.deterministic);
-  if (gpu < 0) limitTorchMemory(processMemory().limitBytes - process.memoryUsage.rss());
+  if (gpu < 0) limitTorchMemory(processLimit() - process.memoryUsage.rss());
   registerTorchKernels();
   if (tf.findBackend(BACKEND_NAME) === null) {
     tf.registerBackend(BACKEND_NAME, () => new TorchBackend(), PRIORITY);
