@@ -1,0 +1,235 @@
+// Group normalisation on the CPU, and its launch on CUDA; the formulas are in group_norm.h. Each direction
+// reads its input twice: once for the sums, once for the result. Loops run along the channels, which lie side
+// by side.
+#include "group_norm.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+
+#include <vector>
+
+#include "families.h"
+#include "group_norm_loops.h"
+#include "parts.h"
+
+namespace sf {
+namespace {
+
+// Pixels of an image that a thread takes at a time.
+int64_t pixels_of_part(int64_t channels) { return divide_up(kElementsOfPart, channels); }
+
+// Calls use(image, part, first pixel, last pixel) for every part of every image.
+template <typename Use>
+void for_pixels(const GroupNormShape& shape, const Use& use) {
+  const int64_t part = pixels_of_part(shape.channels);
+  const int64_t parts = divide_up(shape.pixels, part);
+  for_each_unit(shape.batch * parts, [&](int64_t unit, int64_t) {
+    const int64_t i = unit % parts;
+    use(unit / parts, unit, i * part, std::min(shape.pixels, (i + 1) * part));
+  });
+}
+
+// Per channel two sums, in double: [parts of all images, 2, C].
+class ChannelSums {
+ public:
+  explicit ChannelSums(const GroupNormShape& shape)
+      : channels_(shape.channels),
+        parts_(divide_up(shape.pixels, pixels_of_part(shape.channels))),
+        sums_(shape.batch * parts_ * 2 * channels_) {}
+
+  double* of_part(int64_t unit) { return sums_.data() + unit * 2 * channels_; }
+
+  // Adds the parts of an image, in order; [2, C].
+  const double* of_image(int64_t image) {
+    double* total = of_part(image * parts_);
+    for (int64_t part = 1; part < parts_; ++part) {
+      const double* more = of_part(image * parts_ + part);
+      for (int64_t i = 0; i < 2 * channels_; ++i) total[i] += more[i];
+    }
+    return total;
+  }
+
+ private:
+  int64_t channels_;
+  int64_t parts_;
+  std::vector<double> sums_;
+};
+
+// Scales, shifts and means of all images by channel: [B, 3, C].
+std::vector<float> affines(const GroupNormShape& shape, const float* gamma, const float* beta,
+                           const float* mean, const float* inverse) {
+  const int64_t channels = shape.channels;
+  std::vector<float> result(shape.batch * 3 * channels);
+  for (int64_t image = 0; image < shape.batch; ++image) {
+    float* rows = result.data() + image * 3 * channels;
+    for (int64_t c = 0; c < channels; ++c) {
+      const int64_t group = image * shape.groups + c / shape.channels_of_group();
+      const Affine affine = affine_of(gamma[c], beta[c], mean[group], inverse[group]);
+      rows[c] = affine.scale;
+      rows[channels + c] = affine.shift;
+      rows[2 * channels + c] = mean[group];
+    }
+  }
+  return result;
+}
+
+GroupNormShape shape_of(const at::Tensor& x, int64_t groups) {
+  return {x.size(0), x.size(1) * x.size(2), x.size(3), groups};
+}
+
+// Where the pixels of an image begin.
+int64_t offset_of(const GroupNormShape& shape, int64_t image, int64_t pixel) {
+  return (image * shape.pixels + pixel) * shape.channels;
+}
+
+template <bool relu>
+void normalise(const GroupNormShape& shape, const float* x, const std::vector<float>& affine, float* y) {
+  const int64_t channels = shape.channels;
+  for_pixels(shape, [&](int64_t image, int64_t, int64_t first, int64_t last) {
+    const float* scale = affine.data() + image * 3 * channels;
+    const int64_t at = offset_of(shape, image, first);
+    widest<normalise_loop<relu>>(x + at, scale, scale + channels, y + at, last - first, channels);
+  });
+}
+
+void statistics(const GroupNormShape& shape, const float* x, double epsilon, float* mean, float* inverse) {
+  const int64_t channels = shape.channels;
+  const auto pixels = static_cast<double>(shape.pixels);
+  ChannelSums sums(shape);
+  for_pixels(shape, [&](int64_t image, int64_t unit, int64_t first, int64_t last) {
+    std::vector<float> block(2 * channels);
+    widest<moments_loop>(x + offset_of(shape, image, first), x + offset_of(shape, image, 0), last - first,
+                         channels, block.data(), sums.of_part(unit));
+  });
+  for (int64_t image = 0; image < shape.batch; ++image) {
+    const double* of_image = sums.of_image(image);
+    const float* x0 = x + offset_of(shape, image, 0);
+    for (int64_t group = 0; group < shape.groups; ++group) {
+      const int64_t c0 = group * shape.channels_of_group();
+      const GroupMoments moments = moments_of_group(
+          shape.channels_of_group(), pixels, [&](int64_t c) { return double{x0[c0 + c]}; },
+          [&](int64_t c) { return of_image[c0 + c]; },
+          [&](int64_t c) { return of_image[channels + c0 + c]; });
+      mean[image * shape.groups + group] = static_cast<float>(moments.mean);
+      inverse[image * shape.groups + group] = inverse_of(moments.variance, epsilon);
+    }
+  }
+}
+
+std::vector<at::Tensor> group_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
+                                   int64_t groups, double epsilon, bool relu) {
+  const GroupNormShape shape = shape_of(x, groups);
+  at::Tensor y = at::empty_like(x);
+  at::Tensor mean = at::empty({shape.batch, groups}, x.options());
+  at::Tensor inverse = at::empty_like(mean);
+  if (x.numel() == 0) return {y, mean.zero_(), inverse.zero_()};
+#ifdef SF_CUDA
+  if (x.is_cuda()) {
+    const at::Tensor scratch = at::empty({group_norm_scratch(shape)}, x.options().dtype(at::kDouble));
+    const GroupNormTensors tensors{x.data_ptr<float>(), gamma.data_ptr<float>(), beta.data_ptr<float>(),
+                                   mean.data_ptr<float>(), inverse.data_ptr<float>()};
+    launch_group_norm(shape, tensors, epsilon, relu, y.data_ptr<float>(), scratch.data_ptr<double>(),
+                      current_stream());
+    return {y, mean, inverse};
+  }
+#endif
+  const float* values = x.data_ptr<float>();
+  statistics(shape, values, epsilon, mean.data_ptr<float>(), inverse.data_ptr<float>());
+  const auto affine = affines(shape, gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
+                              inverse.data_ptr<float>());
+  if (relu) {
+    normalise<true>(shape, values, affine, y.data_ptr<float>());
+  } else {
+    normalise<false>(shape, values, affine, y.data_ptr<float>());
+  }
+  return {y, mean, inverse};
+}
+
+// dgamma and dbeta are sums over the images in double.
+template <bool relu>
+void gradient(const GroupNormShape& shape, const float* dy, const float* x, const float* gamma,
+              const std::vector<float>& affine, const float* inverse, float* dx, float* dgamma,
+              float* dbeta) {
+  const int64_t channels = shape.channels;
+  ChannelSums sums(shape);
+  for_pixels(shape, [&](int64_t image, int64_t unit, int64_t first, int64_t last) {
+    const float* scale = affine.data() + image * 3 * channels;
+    const int64_t at = offset_of(shape, image, first);
+    std::vector<float> block(2 * channels);
+    widest<gradient_sums_loop<relu>>(dy + at, x + at, scale, scale + channels, scale + 2 * channels,
+                                     last - first, channels, block.data(), sums.of_part(unit));
+  });
+  std::vector<double> total(2 * channels);
+  std::vector<float> pulls(shape.batch * 2 * channels);  // [B, 2, C]: pull, offset
+  for (int64_t image = 0; image < shape.batch; ++image) {
+    const double* of_image = sums.of_image(image);
+    const float* mean = affine.data() + (image * 3 + 2) * channels;
+    for (int64_t group = 0; group < shape.groups; ++group) {
+      const int64_t c0 = group * shape.channels_of_group(), c1 = c0 + shape.channels_of_group();
+      const double group_inverse = inverse[image * shape.groups + group];
+      double sum = 0, product = 0;
+      for (int64_t c = c0; c < c1; ++c) {
+        const double of_xhat = of_image[channels + c] * group_inverse;
+        sum += gamma[c] * of_image[c];
+        product += gamma[c] * of_xhat;
+        total[c] += of_image[c];
+        total[channels + c] += of_xhat;
+      }
+      const Pull pull = pull_of_group(sum, product, shape.values_of_group(), mean[c0], group_inverse);
+      float* rows = pulls.data() + image * 2 * channels;
+      std::fill(rows + c0, rows + c1, pull.pull);
+      std::fill(rows + channels + c0, rows + channels + c1, pull.offset);
+    }
+  }
+  for (int64_t c = 0; c < channels; ++c) {
+    dbeta[c] = static_cast<float>(total[c]);
+    dgamma[c] = static_cast<float>(total[channels + c]);
+  }
+  for_pixels(shape, [&](int64_t image, int64_t, int64_t first, int64_t last) {
+    const float* scale = affine.data() + image * 3 * channels;
+    const float* pull = pulls.data() + image * 2 * channels;
+    const int64_t at = offset_of(shape, image, first);
+    widest<input_gradient_loop<relu>>(dy + at, x + at, scale, scale + channels, pull, pull + channels,
+                                      dx + at, last - first, channels);
+  });
+}
+
+std::vector<at::Tensor> group_norm_gradient(const at::Tensor& dy, const at::Tensor& x,
+                                            const at::Tensor& gamma, const at::Tensor& beta,
+                                            const at::Tensor& mean, const at::Tensor& inverse, int64_t groups,
+                                            bool relu) {
+  const GroupNormShape shape = shape_of(x, groups);
+  at::Tensor dx = at::empty_like(x);
+  at::Tensor dgamma = at::empty_like(gamma);
+  at::Tensor dbeta = at::empty_like(gamma);
+  if (x.numel() == 0) return {dx, dgamma.zero_(), dbeta.zero_()};
+#ifdef SF_CUDA
+  if (x.is_cuda()) {
+    const at::Tensor scratch = at::empty({group_norm_scratch(shape)}, x.options().dtype(at::kDouble));
+    const GroupNormTensors tensors{x.data_ptr<float>(), gamma.data_ptr<float>(), beta.data_ptr<float>(),
+                                   mean.data_ptr<float>(), inverse.data_ptr<float>()};
+    launch_group_norm_gradient(shape, tensors, dy.data_ptr<float>(), relu, dx.data_ptr<float>(),
+                               dgamma.data_ptr<float>(), dbeta.data_ptr<float>(), scratch.data_ptr<double>(),
+                               current_stream());
+    return {dx, dgamma, dbeta};
+  }
+#endif
+  const auto affine = affines(shape, gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
+                              inverse.data_ptr<float>());
+  const auto compute = relu ? gradient<true> : gradient<false>;
+  compute(shape, dy.data_ptr<float>(), x.data_ptr<float>(), gamma.data_ptr<float>(), affine,
+          inverse.data_ptr<float>(), dx.data_ptr<float>(), dgamma.data_ptr<float>(), dbeta.data_ptr<float>());
+  return {dx, dgamma, dbeta};
+}
+
+}  // namespace
+
+// x, dy [B, H, W, C]; gamma, beta [C]. groupNorm gives y [B, H, W, C], mean and inverse [B, groups]; the
+// gradient dx, dgamma, dbeta.
+void export_group_norm(Exports& exports) {
+  exports.add("sfGroupNorm", &group_norm);
+  exports.add("sfGroupNormGrad", &group_norm_gradient);
+}
+
+}  // namespace sf

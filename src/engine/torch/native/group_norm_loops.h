@@ -1,0 +1,107 @@
+// The loops of group normalisation over some pixels of one image. They run along the channels, which lie side
+// by side; the formulas are in group_norm.h.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "group_norm.h"
+#include "vector_math.h"
+#include "vectors.h"
+
+namespace sf {
+
+// Pixels that are summed in float32 before the sums go to a double.
+constexpr int64_t kBlockPixels = 64;
+
+SF_INLINE void add_to_doubles(const float* block, double* sums, int64_t size) {
+  for (int64_t i = 0; i < size; ++i) sums[i] += block[i];
+}
+
+// The sums of x - x0 and of its square; `block` is scratch for [2, C].
+SF_INLINE void moments_loop(const float* __restrict x, const float* __restrict x0, int64_t pixels,
+                            int64_t channels, float* __restrict block, double* __restrict sums) {
+  for (int64_t first = 0; first < pixels; first += kBlockPixels) {
+    const int64_t last = first + kBlockPixels < pixels ? first + kBlockPixels : pixels;
+    std::fill(block, block + 2 * channels, 0.0f);
+    int64_t pixel = first;
+    for (; pixel + 4 <= last; pixel += 4) {
+      const float* row = x + pixel * channels;
+      for (int64_t c = 0; c < channels; ++c) {
+        const float a = row[c] - x0[c], b = row[channels + c] - x0[c];
+        const float d = row[2 * channels + c] - x0[c], e = row[3 * channels + c] - x0[c];
+        block[c] += (a + b) + (d + e);
+        block[channels + c] += (a * a + b * b) + (d * d + e * e);
+      }
+    }
+    for (; pixel < last; ++pixel) {
+      for (int64_t c = 0; c < channels; ++c) {
+        const float a = x[pixel * channels + c] - x0[c];
+        block[c] += a;
+        block[channels + c] += a * a;
+      }
+    }
+    add_to_doubles(block, sums, 2 * channels);
+  }
+}
+
+template <bool relu>
+SF_INLINE void normalise_loop(const float* __restrict x, const float* __restrict scale,
+                              const float* __restrict shift, float* __restrict y, int64_t pixels,
+                              int64_t channels) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, y += channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float value = Affine{scale[c], shift[c]}(x[c]);
+      y[c] = relu && value < 0.0f ? 0.0f : value;
+    }
+  }
+}
+
+// The sums of dz and of dz (x - mean); `block` is scratch for [2, C].
+template <bool relu>
+SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __restrict x,
+                                  const float* __restrict scale, const float* __restrict shift,
+                                  const float* __restrict mean, int64_t pixels, int64_t channels,
+                                  float* __restrict block, double* __restrict sums) {
+  for (int64_t first = 0; first < pixels; first += kBlockPixels) {
+    const int64_t last = first + kBlockPixels < pixels ? first + kBlockPixels : pixels;
+    std::fill(block, block + 2 * channels, 0.0f);
+    int64_t pixel = first;
+    for (; pixel + 2 <= last; pixel += 2) {
+      const float* value = x + pixel * channels;
+      const float* gradient = dy + pixel * channels;
+      for (int64_t c = 0; c < channels; ++c) {
+        const Affine affine{scale[c], shift[c]};
+        const float v = value[c], w = value[channels + c];
+        const float d = kept(!relu || affine(v) > 0.0f, gradient[c]);
+        const float e = kept(!relu || affine(w) > 0.0f, gradient[channels + c]);
+        block[c] += d + e;
+        block[channels + c] += d * (v - mean[c]) + e * (w - mean[c]);
+      }
+    }
+    for (; pixel < last; ++pixel) {
+      for (int64_t c = 0; c < channels; ++c) {
+        const float v = x[pixel * channels + c];
+        const float d = kept(!relu || Affine{scale[c], shift[c]}(v) > 0.0f, dy[pixel * channels + c]);
+        block[c] += d;
+        block[channels + c] += d * (v - mean[c]);
+      }
+    }
+    add_to_doubles(block, sums, 2 * channels);
+  }
+}
+
+template <bool relu>
+SF_INLINE void input_gradient_loop(const float* __restrict dy, const float* __restrict x,
+                                   const float* __restrict scale, const float* __restrict shift,
+                                   const float* __restrict pull, const float* __restrict offset,
+                                   float* __restrict dx, int64_t pixels, int64_t channels) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, dy += channels, x += channels, dx += channels) {
+    for (int64_t c = 0; c < channels; ++c) {
+      const float dz = kept(!relu || Affine{scale[c], shift[c]}(x[c]) > 0.0f, dy[c]);
+      dx[c] = scale[c] * dz + (pull[c] * x[c] + offset[c]);
+    }
+  }
+}
+
+}  // namespace sf
