@@ -6,7 +6,10 @@ import {registerFusedLayers} from './fused-layers.js';
 import {registerFusedLosses} from './fused-losses.js';
 import {registerFusedRows} from './fused-rows.js';
 import {registerFusedSgd} from './fused-sgd.js';
+import {registerGatherKernels} from './gather.js';
+import {registerJoinKernels} from './joins.js';
 import {registerReduce} from './reduce.js';
+import {registerSliceKernels} from './slices.js';
 import {registerStorageKernels} from './storage.js';
 import {registerUnary} from './unary.js';
 
@@ -23,7 +26,10 @@ export function registerTorchKernels(): void {
   registerFusedLosses();
   registerFusedRows();
   registerFusedSgd();
+  registerGatherKernels();
+  registerJoinKernels();
   registerReduce();
+  registerSliceKernels();
   registerStorageKernels();
   registerUnary();
 }

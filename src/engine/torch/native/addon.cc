@@ -53,7 +53,9 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_cpu_products(exports);
   export_device(exports);
   export_fill(exports);
+  export_gather(exports);
   export_group_norm(exports);
+  export_joins(exports);
   export_max_pool(exports);
   export_nms(exports);
   export_reduce(exports);
@@ -62,9 +64,11 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_rows(exports);
   export_sgd(exports);
   export_sigmoid_losses(exports);
+  export_slices(exports);
   export_smooth_l1(exports);
   export_tensors(exports);
   export_top_k(exports);
+  export_transpose(exports);
   export_unary(exports);
   export_upsample(exports);
   return target;
