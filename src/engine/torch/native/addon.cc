@@ -54,8 +54,10 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_device(exports);
   export_fill(exports);
   export_gather(exports);
+  export_fused_convolution(exports);
   export_group_norm(exports);
   export_joins(exports);
+  export_mat_mul(exports);
   export_max_pool(exports);
   export_nms(exports);
   export_reduce(exports);
