@@ -1,5 +1,5 @@
 /**
- * npm run test:conformance -- --engine wasm|cpu [--json FILE|-] [--only PATTERN]
+ * npm run test:conformance -- --engine torch|wasm|cpu [--json FILE|-] [--only PATTERN]
  *
  * Runs tfjs-core's own suite (dist/tests.js of its package) on one of our engines and prints passed / failed / excluded
  * by kernel and in total, with a reason for each exclusion. Exit code 1 when a spec fails that is not excluded.
@@ -14,7 +14,7 @@ import {exclusionsOf} from './exclusions.js';
 import {type ConformanceReport, formatReport, reportOf} from './report.js';
 import type {runSuite} from './suite.js';
 
-const ENGINES = ['wasm', 'cpu'] as const satisfies readonly EngineName[];
+const ENGINES = ['torch', 'wasm', 'cpu'] as const satisfies readonly EngineName[];
 const USAGE = `usage: npm run test:conformance -- --engine ${ENGINES.join('|')} [--json FILE|-] [--only PATTERN]`;
 
 /** tfjs and the stock backend print warnings and aborts that the specs provoke; the report says what failed. */

@@ -23,6 +23,7 @@ export type CoreFunctions = {
   /** [count, then of each tensor: handle, dtype, rank, sizes...]. */
   results(): Int32Array;
   release(handle: Handle): void;
+  releaseAll(): void;
   tensorCount(): number;
   alias(x: Handle): Handle;
   reshape(x: Handle, shape: readonly number[]): Handle;

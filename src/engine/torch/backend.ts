@@ -9,37 +9,50 @@ export const BACKEND_NAME = 'torch';
 type TensorInfo = tf.TensorInfo;
 type DataId = tf.TensorInfo['dataId'];
 
-type Entry = {
-  /** Undefined for strings, which stay in JavaScript. */
-  readonly handle: Handle | undefined;
-  readonly strings: Uint8Array[] | undefined;
-  readonly shape: number[];
-  readonly dtype: tf.DataType;
-  refCount: number;
-};
-
 /** The dtypes in the order of native/tensors.h. */
 const DTYPES = ['float32', 'int32', 'bool'] as const;
 
 /** What the addon calls a dtype. @throws RunError for one that it does not compute on */
 export function dtypeCode(dtype: string): number {
-  const code = DTYPES.findIndex(name => name === dtype);
+  const code = (DTYPES as readonly string[]).indexOf(dtype);
   if (code < 0) throw new RunError(`engine torch has no ${dtype} tensors`);
   return code;
 }
 
-/** An error of the addon; memory that ran out is told as the engine's own failure. */
-export type NativeError = Error & {readonly code?: string};
+/** An error of the addon; others have no code, or another one. */
+export type NativeError = Error & {readonly code?: 'OUT_OF_MEMORY' | 'NATIVE'};
+
+const NO_HANDLE = -1;
+
+/**
+ * A tensor's data: its own dataId, so that tfjs finds it without a table, and the TensorInfo that a kernel returns, so
+ * that a small kernel makes one object.
+ */
+class TensorData implements tf.TensorInfo {
+  readonly dataId: DataId = this;
+  /** NO_HANDLE for strings, which stay in JavaScript, and for data that is not in this backend any more. */
+  handle: Handle = NO_HANDLE;
+  strings: Uint8Array[] | undefined = undefined;
+  /** 0 for data that is not in this backend any more. */
+  refCount = 1;
+
+  constructor(
+    public shape: number[],
+    public dtype: tf.DataType,
+  ) {}
+}
 
 export class TorchBackend extends tf.KernelBackend {
   readonly native: CoreFunctions = loadAddon();
   private readonly results = this.native.results();
-  private readonly entries = new tf.DataStorage<Entry>(this, tf.engine());
+  /** Data that another backend made and tfjs moved here, by the dataId that it has there. */
+  private readonly moved = new WeakMap<DataId, TensorData>();
+  private count = 0;
 
   /** The native tensor of an input. */
   handle({dataId, dtype}: TensorInfo): Handle {
-    const {handle} = this.entries.get(dataId);
-    if (handle === undefined) throw new RunError(`engine torch computes on numbers, not on ${dtype} tensors`);
+    const {handle} = dataId instanceof TensorData && dataId.refCount > 0 ? dataId : this.find(dataId);
+    if (handle === NO_HANDLE) throw new RunError(`engine torch computes on numbers, not on ${dtype} tensors`);
     return handle;
   }
 
@@ -60,21 +73,41 @@ export class TorchBackend extends tf.KernelBackend {
     return infos;
   }
 
-  /** @param position of the tensor's dtype in the results */
-  private adoptAt(handle: Handle, position: number): TensorInfo {
-    const {results} = this;
-    const start = position + 2;
-    const shape = Array.from(results.subarray(start, start + results[position + 1]!));
-    const dtype = DTYPES[results[position]!]!;
-    const dataId = {};
-    this.entries.set(dataId, {handle, strings: undefined, shape, dtype, refCount: 1});
+  /** The same data once more, as the result of a kernel. */
+  share({dataId, shape, dtype}: TensorInfo): TensorInfo {
+    this.incRef(dataId);
     return {dataId, shape, dtype};
   }
 
+  /** @param position of the tensor's dtype in the results */
+  private adoptAt(handle: Handle, position: number): TensorInfo {
+    const {results} = this;
+    const shape: number[] = [];
+    const end = position + 2 + results[position + 1]!;
+    for (let i = position + 2; i < end; i++) shape.push(results[i]!);
+    const data = new TensorData(shape, DTYPES[results[position]!]!);
+    data.handle = handle;
+    this.count++;
+    return data;
+  }
+
+  /** The data of a dataId that is not simply here: tfjs moves it from the backend that has it. */
+  private find(dataId: DataId): TensorData {
+    const data = this.here(dataId);
+    if (data !== undefined) return data;
+    tf.engine().moveData(this, dataId);
+    return this.here(dataId)!;
+  }
+
+  private here(dataId: DataId): TensorData | undefined {
+    const data = dataId instanceof TensorData ? dataId : this.moved.get(dataId);
+    return data !== undefined && data.refCount > 0 ? data : undefined;
+  }
+
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): DataId {
-    const dataId = {};
-    this.move(dataId, values, shape, dtype, 1);
-    return dataId;
+    const data = new TensorData(shape, dtype);
+    this.fill(data, values);
+    return data;
   }
 
   override move(
@@ -84,23 +117,25 @@ export class TorchBackend extends tf.KernelBackend {
     dtype: tf.DataType,
     refCount: number,
   ): void {
-    if (dtype === 'string') {
-      this.entries.set(dataId, {
-        handle: undefined,
-        strings: values as Uint8Array[],
-        shape,
-        dtype,
-        refCount,
-      });
-      return;
-    }
-    const handle = this.native.fromValues(typedValues(values, shape, dtype), shape);
-    this.entries.set(dataId, {handle, strings: undefined, shape, dtype, refCount});
+    const own = dataId instanceof TensorData;
+    const data = own ? dataId : new TensorData(shape, dtype);
+    data.shape = shape;
+    data.dtype = dtype;
+    this.fill(data, values);
+    data.refCount = refCount;
+    if (!own) this.moved.set(dataId, data);
+  }
+
+  private fill(data: TensorData, values: tf.backend_util.BackendValues): void {
+    const {shape, dtype} = data;
+    if (dtype === 'string') data.strings = values as Uint8Array[];
+    else data.handle = this.native.fromValues(typedValues(values, shape, dtype), shape);
+    this.count++;
   }
 
   override readSync(dataId: DataId): tf.backend_util.BackendValues {
-    const {handle, strings, shape, dtype} = this.entries.get(dataId);
-    if (handle === undefined) return strings ?? [];
+    const {handle, strings, shape, dtype} = this.find(dataId);
+    if (handle === NO_HANDLE) return strings ?? [];
     const into = emptyValues(tf.util.sizeFromShape(shape), dtype);
     this.native.read(handle, into);
     return into;
@@ -111,25 +146,27 @@ export class TorchBackend extends tf.KernelBackend {
   }
 
   override disposeData(dataId: DataId, force = false): boolean {
-    if (!this.entries.has(dataId)) return true;
-    const entry = this.entries.get(dataId);
-    entry.refCount--;
-    if (!force && entry.refCount > 0) return false;
-    this.entries.delete(dataId);
-    if (entry.handle !== undefined) this.native.release(entry.handle);
+    const data = this.here(dataId);
+    if (data === undefined) return true;
+    data.refCount = force ? 0 : data.refCount - 1;
+    if (data.refCount > 0) return false;
+    this.count--;
+    if (data.handle !== NO_HANDLE) this.native.release(data.handle);
+    data.handle = NO_HANDLE;
+    data.strings = undefined;
     return true;
   }
 
   override refCount(dataId: DataId): number {
-    return this.entries.has(dataId) ? this.entries.get(dataId).refCount : 0;
+    return this.here(dataId)?.refCount ?? 0;
   }
 
   override incRef(dataId: DataId): void {
-    this.entries.get(dataId).refCount++;
+    this.find(dataId).refCount++;
   }
 
   override numDataIds(): number {
-    return this.entries.numDataIds();
+    return this.count;
   }
 
   override memory(): {unreliable: boolean} {
@@ -153,7 +190,10 @@ export class TorchBackend extends tf.KernelBackend {
     return {kernelMs: performance.now() - start};
   }
 
-  override dispose(): void {}
+  /** tfjs forgets all tensors of a backend that it disposes of. */
+  override dispose(): void {
+    this.native.releaseAll();
+  }
 }
 
 /** The values as the typed array of their dtype; absent values are zeros. */

@@ -33,14 +33,16 @@ export function registerTorchKernel<Attributes extends object = object>(
   });
 }
 
-/** Memory that ran out is a failure that the user can act on; everything else names its kernel. */
+/** Memory that ran out is a failure that the user can act on; what else the addon says names its kernel. */
 function explained(kernelName: string, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  if ((error as NativeError).code === 'OUT_OF_MEMORY')
-    return new RunError(
-      `engine torch is out of memory: ${error.message}; use smaller images or fewer per batch`,
-    );
-  if (error instanceof RunError) return error;
-  error.message = `${kernelName}: ${error.message}`;
-  return error;
+  switch ((error as NativeError).code) {
+    case 'OUT_OF_MEMORY':
+      return new RunError(`engine torch is ${error.message}`);
+    case 'NATIVE':
+      error.message = `${kernelName}: ${error.message}`;
+      return error;
+    default:
+      return error;
+  }
 }

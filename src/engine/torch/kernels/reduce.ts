@@ -1,5 +1,6 @@
-/** Reductions over axes (native/reduce.cc). */
+/** Reductions over axes, and the softmax (native/reduce.cc). */
 import * as tf from '@tensorflow/tfjs';
+import {RunError} from '../../../errors.js';
 import {functionsOf, type Handle} from '../addon.js';
 import {registerTorchKernel} from './kernel.js';
 
@@ -7,7 +8,7 @@ import {registerTorchKernel} from './kernel.js';
 const OVER_AXES = ['All', 'Any', 'Max', 'Mean', 'Min', 'Prod', 'Sum'] as const;
 const OVER_AXIS = ['ArgMax', 'ArgMin'] as const;
 
-type ReduceFunctions = Readonly<
+type ReduceFunctions = {softmax(logits: Handle): Handle} & Readonly<
   Record<(typeof OVER_AXES)[number], (x: Handle, axes: readonly number[], keepDims: boolean) => Handle> &
     Record<(typeof OVER_AXIS)[number], (x: Handle, axis: number) => Handle>
 >;
@@ -30,4 +31,10 @@ export function registerReduce(): void {
       backend.adopt(compute(backend.handle(x!), tf.util.parseAxisParam(axis, x!.shape)[0]!)),
     );
   }
+  registerTorchKernel<{dim: number}>('Softmax', (backend, {logits}, {dim}) => {
+    const last = logits!.shape.length - 1;
+    if (dim !== -1 && dim !== last)
+      throw new RunError(`softmax along axis ${dim}; only the last (${last}) is`);
+    return backend.adopt(native.softmax(backend.handle(logits!)));
+  });
 }

@@ -1,6 +1,7 @@
 /** Registers every kernel of the backend `torch`, a family at a time. */
 import {registerBinary} from './binary.js';
 import {registerDetection} from './detection.js';
+import {registerEinsum} from './einsum.js';
 import {registerFill} from './fill.js';
 import {registerFusedConvolution} from './fused-convolution.js';
 import {registerFusedLayers} from './fused-layers.js';
@@ -11,7 +12,12 @@ import {registerGatherKernels} from './gather.js';
 import {registerJoinKernels} from './joins.js';
 import {registerMatMul} from './mat-mul.js';
 import {registerReduce} from './reduce.js';
+import {registerSample} from './sample.js';
+import {registerScan} from './scan.js';
+import {registerSegments} from './segments.js';
 import {registerSliceKernels} from './slices.js';
+import {registerSort} from './sort.js';
+import {registerSparse} from './sparse.js';
 import {registerStorageKernels} from './storage.js';
 import {registerUnary} from './unary.js';
 
@@ -23,6 +29,7 @@ export function registerTorchKernels(): void {
   registered = true;
   registerBinary();
   registerDetection();
+  registerEinsum();
   registerFill();
   registerFusedConvolution();
   registerFusedLayers();
@@ -33,7 +40,12 @@ export function registerTorchKernels(): void {
   registerJoinKernels();
   registerMatMul();
   registerReduce();
+  registerSample();
+  registerScan();
+  registerSegments();
   registerSliceKernels();
+  registerSort();
+  registerSparse();
   registerStorageKernels();
   registerUnary();
 }

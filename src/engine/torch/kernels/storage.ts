@@ -4,9 +4,10 @@ import {type CoreFunctions, functionsOf} from '../addon.js';
 import {registerTorchKernel} from './kernel.js';
 
 export function registerStorageKernels(): void {
-  const {alias, reshape} = functionsOf<CoreFunctions>();
+  const {reshape} = functionsOf<CoreFunctions>();
 
-  registerTorchKernel('Identity', (backend, {x}) => backend.adopt(alias(backend.handle(x!))));
+  // One data under two names, as on tfjs's own backends: tfjs counts the data that a step leaves.
+  registerTorchKernel('Identity', (backend, {x}) => backend.share(x!));
 
   registerTorchKernel<{shape: number[]}>('Reshape', (backend, {x}, {shape}) => {
     const size = tf.util.sizeFromShape(x!.shape);

@@ -60,7 +60,7 @@ export function registerUnary(): void {
     registerTorchKernel(name, (backend, {x}) => backend.adopt(compute(backend.handle(x!))));
   }
   registerTorchKernel<{dtype: string}>('Cast', (backend, {x}, {dtype}) =>
-    backend.adopt(native.cast(backend.handle(x!), dtypeCode(dtype))),
+    dtype === x!.dtype ? backend.share(x!) : backend.adopt(native.cast(backend.handle(x!), dtypeCode(dtype))),
   );
   registerTorchKernel<{clipValueMin: number; clipValueMax: number}>(
     'ClipByValue',

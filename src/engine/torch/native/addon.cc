@@ -21,7 +21,7 @@ bool tells_of_memory(const std::string& message) {
 
 Napi::Error error_with_code(Napi::Env env, const std::string& message, const char* code) {
   auto error = Napi::Error::New(env, message);
-  if (code != nullptr) error.Set("code", Napi::String::New(env, code));
+  error.Set("code", Napi::String::New(env, code));
   return error;
 }
 
@@ -34,13 +34,15 @@ Napi::Error current_exception_as_error(Napi::Env env) {
     return error_with_code(env, out_of_memory_message(error), "OUT_OF_MEMORY");
   } catch (const c10::Error& error) {
     const std::string message = error.what_without_backtrace();
-    return error_with_code(env, first_line(message), tells_of_memory(message) ? "OUT_OF_MEMORY" : nullptr);
+    if (tells_of_memory(message))
+      return error_with_code(env, "out of memory: " + first_line(message), "OUT_OF_MEMORY");
+    return error_with_code(env, first_line(message), "NATIVE");
   } catch (const std::bad_alloc&) {
     return error_with_code(env, "out of memory", "OUT_OF_MEMORY");
   } catch (const std::exception& error) {
-    return error_with_code(env, first_line(error.what()), nullptr);
+    return error_with_code(env, first_line(error.what()), "NATIVE");
   } catch (...) {
-    return error_with_code(env, "unknown C++ exception", nullptr);
+    return error_with_code(env, "unknown C++ exception", "NATIVE");
   }
 }
 
@@ -52,9 +54,10 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_convert(exports);
   export_cpu_products(exports);
   export_device(exports);
+  export_einsum(exports);
   export_fill(exports);
-  export_gather(exports);
   export_fused_convolution(exports);
+  export_gather(exports);
   export_group_norm(exports);
   export_joins(exports);
   export_mat_mul(exports);
@@ -64,10 +67,15 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_relu(exports);
   export_roi_align(exports);
   export_rows(exports);
+  export_sample(exports);
+  export_scan(exports);
+  export_segments(exports);
   export_sgd(exports);
   export_sigmoid_losses(exports);
   export_slices(exports);
   export_smooth_l1(exports);
+  export_sort(exports);
+  export_sparse(exports);
   export_tensors(exports);
   export_top_k(exports);
   export_transpose(exports);

@@ -12,7 +12,7 @@
 //   -> double, int64_t, bool, void         itself
 //
 // A C++ exception becomes a JavaScript Error with one line; its `code` is 'OUT_OF_MEMORY' where memory ran
-// out.
+// out. Small kernels are called thousands of times a step, so calls go through plain Node-API.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,6 +20,7 @@
 #include <c10/util/Optional.h>
 #include <napi.h>
 
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -30,71 +31,120 @@
 
 namespace sf {
 
+// Node-API's answer to a conversion: an argument of another type is refused.
+inline void expect(napi_status status, const char* what) {
+  if (status != napi_ok) throw std::invalid_argument(std::string("an argument is not ") + what);
+}
+
 // The conversion of one argument.
 template <typename T>
 struct Argument;
 
 template <>
 struct Argument<at::Tensor> {
-  static at::Tensor from(const Napi::Value& value) {
-    return tensor_of(value.As<Napi::Number>().Uint32Value());
+  // Stays where it is until the call is over: results are stored after the function returned.
+  static const at::Tensor& from(napi_env env, napi_value value) {
+    uint32_t handle;
+    expect(napi_get_value_uint32(env, value, &handle), "a tensor's handle");
+    return tensor_of(handle);
   }
 };
 
 template <>
 struct Argument<c10::optional<at::Tensor>> {
-  static c10::optional<at::Tensor> from(const Napi::Value& value) {
-    if (value.IsUndefined() || value.IsNull()) return c10::nullopt;
-    return Argument<at::Tensor>::from(value);
+  static c10::optional<at::Tensor> from(napi_env env, napi_value value) {
+    napi_valuetype type;
+    expect(napi_typeof(env, value, &type), "a value");
+    if (type == napi_undefined || type == napi_null) return c10::nullopt;
+    return Argument<at::Tensor>::from(env, value);
   }
 };
 
 template <>
 struct Argument<double> {
-  static double from(const Napi::Value& value) { return value.As<Napi::Number>().DoubleValue(); }
+  static double from(napi_env env, napi_value value) {
+    double number;
+    expect(napi_get_value_double(env, value, &number), "a number");
+    return number;
+  }
 };
 
 template <>
 struct Argument<int64_t> {
-  static int64_t from(const Napi::Value& value) { return value.As<Napi::Number>().Int64Value(); }
+  static int64_t from(napi_env env, napi_value value) {
+    int64_t number;
+    expect(napi_get_value_int64(env, value, &number), "a number");
+    return number;
+  }
 };
 
 template <>
 struct Argument<bool> {
-  static bool from(const Napi::Value& value) { return value.As<Napi::Boolean>().Value(); }
+  static bool from(napi_env env, napi_value value) {
+    bool truth;
+    expect(napi_get_value_bool(env, value, &truth), "a boolean");
+    return truth;
+  }
 };
 
 template <>
 struct Argument<std::string> {
-  static std::string from(const Napi::Value& value) { return value.As<Napi::String>().Utf8Value(); }
+  static std::string from(napi_env env, napi_value value) {
+    size_t length;
+    expect(napi_get_value_string_utf8(env, value, nullptr, 0, &length), "a string");
+    std::string text(length, '\0');
+    expect(napi_get_value_string_utf8(env, value, text.data(), length + 1, &length), "a string");
+    return text;
+  }
 };
 
 template <typename T>
 struct Argument<std::vector<T>> {
-  static std::vector<T> from(const Napi::Value& value) {
-    const auto array = value.As<Napi::Array>();
+  static std::vector<T> from(napi_env env, napi_value value) {
+    uint32_t length;
+    expect(napi_get_array_length(env, value, &length), "an array");
     std::vector<T> items;
-    const uint32_t length = array.Length();
     items.reserve(length);
-    for (uint32_t i = 0; i < length; i++) items.push_back(Argument<T>::from(array.Get(i)));
+    for (uint32_t i = 0; i < length; i++) {
+      napi_value item;
+      expect(napi_get_element(env, value, i, &item), "an array");
+      items.push_back(Argument<T>::from(env, item));
+    }
     return items;
   }
 };
 
-inline Napi::Value to_javascript(Napi::Env env, at::Tensor result) {
-  return Napi::Number::New(env, store(std::move(result)));
+inline napi_value number(napi_env env, uint32_t value) {
+  napi_value result;
+  expect(napi_create_uint32(env, value, &result), "a number");
+  return result;
 }
 
-inline Napi::Value to_javascript(Napi::Env env, std::vector<at::Tensor> results) {
+inline napi_value number(napi_env env, double value) {
+  napi_value result;
+  expect(napi_create_double(env, value, &result), "a number");
+  return result;
+}
+
+inline napi_value to_javascript(napi_env env, at::Tensor result) {
+  return number(env, store(std::move(result)));
+}
+
+inline napi_value to_javascript(napi_env env, std::vector<at::Tensor> results) {
   for (auto& result : results) store(std::move(result));
-  return Napi::Number::New(env, static_cast<double>(results.size()));
+  return number(env, static_cast<uint32_t>(results.size()));
 }
 
-inline Napi::Value to_javascript(Napi::Env env, double value) { return Napi::Number::New(env, value); }
-inline Napi::Value to_javascript(Napi::Env env, int64_t value) {
-  return Napi::Number::New(env, static_cast<double>(value));
+inline napi_value to_javascript(napi_env env, double value) { return number(env, value); }
+inline napi_value to_javascript(napi_env env, int64_t value) {
+  return number(env, static_cast<double>(value));
 }
-inline Napi::Value to_javascript(Napi::Env env, bool value) { return Napi::Boolean::New(env, value); }
+
+inline napi_value to_javascript(napi_env env, bool value) {
+  napi_value result;
+  expect(napi_get_boolean(env, value, &result), "a boolean");
+  return result;
+}
 
 // The JavaScript Error of the C++ exception being handled. Defined in addon.cc.
 Napi::Error current_exception_as_error(Napi::Env env);
@@ -106,12 +156,11 @@ class Exports {
 
   template <typename Result, typename... Parameters>
   void add(const char* name, Result (*function)(Parameters...)) {
-    target_.Set(name, Napi::Function::New(
-                          env_,
-                          [function](const Napi::CallbackInfo& info) {
-                            return call(info, function, std::index_sequence_for<Parameters...>());
-                          },
-                          name));
+    napi_value callable;
+    expect(napi_create_function(env_, name, NAPI_AUTO_LENGTH, &call<Result, Parameters...>,
+                                reinterpret_cast<void*>(function), &callable),
+           "a function");
+    target_.Set(name, Napi::Value(env_, callable));
   }
 
   // For functions that deal with JavaScript values themselves (typed arrays, objects).
@@ -132,23 +181,46 @@ class Exports {
   }
 
  private:
-  template <typename Result, typename... Parameters, size_t... I>
-  static Napi::Value call(const Napi::CallbackInfo& info, Result (*function)(Parameters...),
-                          std::index_sequence<I...>) {
+  template <typename Result, typename... Parameters>
+  static napi_value call(napi_env env, napi_callback_info info) {
     try {
+      // Arguments that were not given are undefined.
+      napi_value arguments[sizeof...(Parameters) + 1];
+      size_t count = sizeof...(Parameters);
+      void* data;
+      expect(napi_get_cb_info(env, info, &count, arguments, nullptr, &data), "there");
       const c10::InferenceMode guard;
       clear_results();
-      std::tuple<std::decay_t<Parameters>...> arguments{Argument<std::decay_t<Parameters>>::from(info[I])...};
-      if constexpr (std::is_void_v<Result>) {
-        function(std::get<I>(arguments)...);
-        return info.Env().Undefined();
-      } else {
-        return to_javascript(info.Env(), function(std::get<I>(arguments)...));
-      }
-    } catch (const Napi::Error&) {
-      throw;
+      return convert_and_call(env, arguments, reinterpret_cast<Result (*)(Parameters...)>(data),
+                              std::index_sequence_for<Parameters...>());
     } catch (...) {
-      throw current_exception_as_error(info.Env());
+      throw_as_javascript(env);
+      return nullptr;
+    }
+  }
+
+  template <typename Result, typename... Parameters, size_t... I>
+  static napi_value convert_and_call(napi_env env, [[maybe_unused]] const napi_value* arguments,
+                                     Result (*function)(Parameters...), std::index_sequence<I...>) {
+    // Braces: converted from left to right.
+    const std::tuple<decltype(Argument<std::decay_t<Parameters>>::from(env, arguments[I]))...> converted{
+        Argument<std::decay_t<Parameters>>::from(env, arguments[I])...};
+    if constexpr (std::is_void_v<Result>) {
+      function(std::get<I>(converted)...);
+      return nullptr;
+    } else {
+      return to_javascript(env, function(std::get<I>(converted)...));
+    }
+  }
+
+  // The exception being handled.
+  static void throw_as_javascript(napi_env env) {
+    try {
+      throw;
+    } catch (const Napi::Error& error) {
+      error.ThrowAsJavaScriptException();
+    } catch (...) {
+      current_exception_as_error(env).ThrowAsJavaScriptException();
     }
   }
 

@@ -1,4 +1,5 @@
-// Reductions over axes, with tfjs's dtypes: sums and products of bool are int32, of int32 they wrap around.
+// Reductions over axes, and the softmax, with tfjs's dtypes: sums and products of bool are int32, of int32
+// they wrap around.
 #include <ATen/ops/all.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/amin.h>
@@ -8,6 +9,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/prod.h>
+#include <ATen/ops/softmax.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/where.h>
 
@@ -93,6 +95,9 @@ at::Tensor any(const at::Tensor& x, const Axes& axes, bool keep) {
   return at::any(reduction.rows, 1).view(reduction.shape);
 }
 
+// Over the last axis.
+at::Tensor softmax(const at::Tensor& x) { return at::softmax(x.to(at::kFloat), -1); }
+
 // The place of the first of the largest along an axis; NaN is passed over.
 at::Tensor arg_max(const at::Tensor& x, int64_t axis) {
   if (x.scalar_type() == at::kBool) return at::argmax(x.to(at::kInt), axis);
@@ -117,6 +122,7 @@ void export_reduce(Exports& exports) {
   exports.add("Prod", &prod);
   exports.add("Sum", &sum);
 
+  exports.add("softmax", &softmax);
   exports.add("ArgMax", &arg_max);
   exports.add("ArgMin", &arg_min);
 }

@@ -72,7 +72,7 @@ void append_result(Handle handle, const at::Tensor& tensor) {
 
 const at::Tensor& tensor_of(Handle handle) {
   const auto& table = slots();
-  if (handle >= table.size() || !table[handle].defined()) {
+  if (C10_UNLIKELY(handle >= table.size() || !table[handle].defined())) {
     throw std::invalid_argument("there is no tensor with handle " + std::to_string(handle));
   }
   return table[handle];
@@ -106,6 +106,11 @@ void release(Handle handle) {
   tensor_of(handle);
   slots()[handle] = at::Tensor();
   free_handles().push_back(handle);
+}
+
+void release_all() {
+  slots().clear();
+  free_handles().clear();
 }
 
 size_t tensor_count() { return slots().size() - free_handles().size(); }

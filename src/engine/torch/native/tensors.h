@@ -34,6 +34,9 @@ int32_t* results_buffer();
 // Gives a handle back; its memory is free at once unless another tensor shares it.
 void release(Handle handle);
 
+// Gives all handles back.
+void release_all();
+
 // Tensors alive.
 size_t tensor_count();
 

@@ -9,60 +9,68 @@
 #include "families.h"
 
 namespace sf {
+
+// The values of a typed array, where JavaScript holds them; a Uint8Array holds bools.
+struct TypedArray {
+  void* values;
+  int64_t length;
+  at::ScalarType type;
+};
+
+template <>
+struct Argument<TypedArray> {
+  static TypedArray from(napi_env env, napi_value value) {
+    napi_typedarray_type kind;
+    size_t length;
+    void* values;
+    expect(napi_get_typedarray_info(env, value, &kind, &length, &values, nullptr, nullptr), "a typed array");
+    return {values, static_cast<int64_t>(length), scalar_type_of_kind(kind)};
+  }
+
+ private:
+  static at::ScalarType scalar_type_of_kind(napi_typedarray_type kind) {
+    switch (kind) {
+      case napi_float32_array:
+        return at::kFloat;
+      case napi_int32_array:
+        return at::kInt;
+      case napi_uint8_array:
+        return at::kBool;
+      default:
+        throw std::invalid_argument("a tensor is made of a Float32Array, an Int32Array or a Uint8Array");
+    }
+  }
+};
+
 namespace {
 
-// Node holds typed arrays of these three kinds; their bytes are what a tensor of the same dtype holds.
-at::ScalarType scalar_type_of_array(const Napi::TypedArray& values) {
-  switch (values.TypedArrayType()) {
-    case napi_float32_array:
-      return at::kFloat;
-    case napi_int32_array:
-      return at::kInt;
-    case napi_uint8_array:
-      return at::kBool;
-    default:
-      throw std::invalid_argument("a tensor is made of a Float32Array, an Int32Array or a Uint8Array");
+// A copy of the array, which may be longer than the tensor.
+at::Tensor from_values(const TypedArray& array, const std::vector<int64_t>& shape) {
+  auto tensor = at::empty(shape, at::TensorOptions().dtype(array.type).device(device()));
+  if (array.length < tensor.numel()) {
+    throw std::invalid_argument("a tensor of " + std::to_string(tensor.numel()) + " elements was given " +
+                                std::to_string(array.length) + " values");
   }
-}
-
-at::Tensor view_of(const Napi::TypedArray& values, at::IntArrayRef shape) {
-  auto* bytes = static_cast<uint8_t*>(values.ArrayBuffer().Data()) + values.ByteOffset();
-  return at::from_blob(bytes, shape, scalar_type_of_array(values));
-}
-
-// fromValues(values, shape) -> handle: copies a typed array.
-Napi::Value from_values(const Napi::CallbackInfo& info) {
-  clear_results();
-  const auto values = info[0].As<Napi::TypedArray>();
-  const auto shape = Argument<std::vector<int64_t>>::from(info[1]);
-  int64_t elements = 1;
-  for (const int64_t size : shape) elements *= size;
-  if (static_cast<int64_t>(values.ElementLength()) < elements) {
-    throw std::invalid_argument("a tensor of " + std::to_string(elements) + " elements was given " +
-                                std::to_string(values.ElementLength()) + " values");
+  if (tensor.numel() == 0) return tensor;
+  if (tensor.device().is_cpu()) {
+    std::memcpy(tensor.data_ptr(), array.values, tensor.nbytes());
+  } else {
+    tensor.copy_(at::from_blob(array.values, shape, array.type));
   }
-  const auto options = at::TensorOptions().dtype(scalar_type_of_array(values)).device(device());
-  auto tensor = at::empty(shape, options);
-  if (elements > 0) tensor.copy_(view_of(values, shape));
-  return to_javascript(info.Env(), std::move(tensor));
+  return tensor;
 }
 
-// read(handle, into): copies a tensor's values into a typed array of its dtype and size.
-Napi::Value read(const Napi::CallbackInfo& info) {
-  const auto& tensor = tensor_of(info[0].As<Napi::Number>().Uint32Value());
-  const auto into = info[1].As<Napi::TypedArray>();
-  if (scalar_type_of_array(into) != tensor.scalar_type() ||
-      static_cast<int64_t>(into.ElementLength()) != tensor.numel()) {
+// Copies a tensor's values into an array of its dtype and size.
+void read(const at::Tensor& tensor, const TypedArray& into) {
+  if (into.type != tensor.scalar_type() || into.length != tensor.numel()) {
     throw std::invalid_argument("the array to read into has another type or size than the tensor");
   }
-  if (tensor.numel() == 0) return info.Env().Undefined();
+  if (tensor.numel() == 0) return;
   if (tensor.device().is_cpu()) {
-    auto* bytes = static_cast<uint8_t*>(into.ArrayBuffer().Data()) + into.ByteOffset();
-    std::memcpy(bytes, tensor.data_ptr(), tensor.numel() * tensor.element_size());
+    std::memcpy(into.values, tensor.data_ptr(), tensor.nbytes());
   } else {
-    view_of(into, tensor.sizes()).copy_(tensor);
+    at::from_blob(into.values, tensor.sizes(), into.type).copy_(tensor);
   }
-  return info.Env().Undefined();
 }
 
 Napi::Value results(const Napi::CallbackInfo& info) {
@@ -83,10 +91,11 @@ at::Tensor reshape(const at::Tensor& x, const std::vector<int64_t>& shape) { ret
 }  // namespace
 
 void export_tensors(Exports& exports) {
-  exports.add_raw("fromValues", &from_values);
-  exports.add_raw("read", &read);
   exports.add_raw("results", &results);
+  exports.add("fromValues", &from_values);
+  exports.add("read", &read);
   exports.add("release", &release_handle);
+  exports.add("releaseAll", &release_all);
   exports.add("tensorCount", &count_tensors);
   exports.add("alias", &alias);
   exports.add("reshape", &reshape);
