@@ -3,7 +3,7 @@ import test from 'ava';
 import {nonMaximumSuppression, classwiseNms as onHost} from '../../../src/engine/host/nms.js';
 import {classwiseNms, type NmsOptions, nms} from '../../../src/engine/ops/nms.js';
 import {readGolden} from '../../fixtures/torchvision/golden.js';
-import {onEngine, random} from './agreement.js';
+import {ENGINES, onEngine, random} from './agreement.js';
 
 type GoldenCase = {boxes: number[]; scores: number[]; threshold: number; kept: number[]};
 const golden = readGolden<{cases: GoldenCase[]; batched: GoldenCase & {classes: number[]}}>('nms.json');
@@ -30,7 +30,7 @@ function kept(
 const three = [0, 0, 10, 10, 2, 0, 12, 10, 50, 50, 60, 60];
 const half = {iouThreshold: 0.5};
 
-for (const engine of ['cpu', 'wasm'] as const) {
+for (const engine of ENGINES) {
   test.serial(
     `torchvision's nms and batched_nms keep the same boxes in the same order on ${engine}`,
     async t => {

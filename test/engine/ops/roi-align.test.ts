@@ -1,12 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {roiLevels} from '../../../src/boxes/roi-levels.js';
+import {DEFAULT_ENGINE_OPTIONS} from '../../../src/config/engine-choice.js';
+import {openEngine} from '../../../src/engine/open.js';
 import {pyramidRoiAlign, type RoiAlignOptions, roiAlign} from '../../../src/engine/ops/roi-align.js';
 import {uniform} from '../../fixtures/torchvision/formula.js';
 import {readGolden} from '../../fixtures/torchvision/golden.js';
 import {
   assertEnginesAgree,
   assertGradient,
+  ENGINES,
+  FAST_ENGINES,
   floats,
   integer,
   integers,
@@ -43,7 +47,7 @@ const operation =
   (options: RoiAlignOptions & {spatialScale: number}) => (x: tf.Tensor, rois: tf.Tensor, image: tf.Tensor) =>
     roiAlign(x as tf.Tensor4D, rois as tf.Tensor2D, image as tf.Tensor1D, options);
 
-for (const engine of ['cpu', 'wasm'] as const) {
+for (const engine of ENGINES) {
   test.serial(`roiAlign and its gradient are torchvision's on boxes of every kind on ${engine}`, async t => {
     const {shape, spatialScale, outputSize, imageIndex, boxes, cases} = golden.single;
     for (const {aligned, samplingRatio, output, gradient} of cases) {
@@ -215,6 +219,37 @@ test.serial('roiAlign and its gradient agree between engines over shapes and opt
     ];
     await assertEnginesAgree(t, operation(options), inputs, 1, 1e-6);
   }
+});
+
+test.serial('roiAlign and its gradient on torch do not depend on the number of threads', async t => {
+  if (!FAST_ENGINES.includes('torch')) {
+    t.pass('the torch engine is not built');
+    return;
+  }
+  const inputs = [floats([2, 12, 16, 100]), randomBoxes(40, 60), integers([40], 0, 1)].map(
+    ({values, shape, dtype}) =>
+      () =>
+        tf.tensor(values, shape, dtype),
+  );
+  const align = operation({outputSize: [3, 3], spatialScale: 0.25, samplingRatio: 0, aligned: true});
+  const results = [];
+  for (const threads of [1, 2, 5]) {
+    await openEngine('torch', {...DEFAULT_ENGINE_OPTIONS, threads});
+    const [y, dx] = tf.tidy(() => {
+      const [x, rois, image] = inputs.map(make => make()) as [tf.Tensor, tf.Tensor, tf.Tensor];
+      const f = (features: tf.Tensor) => align(features, rois, image);
+      return [
+        f(x).dataSync(),
+        tf
+          .grad(f)(x, tf.ones([40, 3, 3, 100]))
+          .dataSync(),
+      ];
+    });
+    results.push([y, dx]);
+  }
+  t.deepEqual(results[1], results[0]);
+  t.deepEqual(results[2], results[0]);
+  await openEngine('torch');
 });
 
 test.serial('the gradient of roiAlign is a finite difference', async t => {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {segmentTopK, type TopK, topK} from '../../../src/engine/ops/top-k.js';
-import {onEngine, random} from './agreement.js';
+import {ENGINES, onEngine, random} from './agreement.js';
 
 /** Values and indices of a result, which is disposed. */
 function read({values, indices}: TopK<tf.Tensor>) {
@@ -20,7 +20,7 @@ const topKOf = (values: readonly number[], k: number) => {
 
 const {NaN: nan, POSITIVE_INFINITY: infinity} = Number;
 
-for (const engine of ['cpu', 'wasm'] as const) {
+for (const engine of ENGINES) {
   test.serial(`the largest come by falling value, equal ones by index on ${engine}`, async t => {
     const {values, indices} = await onEngine(t, engine, () => topKOf([1, 7, 3, 7, -2, 7], 4));
     t.deepEqual(values, [7, 7, 7, 3]);
