@@ -178,13 +178,20 @@ function plan(libtorch, compiler, cuda) {
   return {units, link, libraries};
 }
 
-/** Changes when the source, a header of the addon or the command does. */
-function fingerprint({source, command}, headers) {
-  return createHash('sha256')
-    .update(readFileSync(source))
-    .update(headers)
-    .update(JSON.stringify(command))
-    .digest('hex');
+/** A source and the headers beside it that it includes, directly or not. */
+function filesOf(source, files = new Set()) {
+  if (files.has(source) || !existsSync(source)) return files;
+  files.add(source);
+  for (const [, header] of readFileSync(source, 'utf8').matchAll(/^\s*#include "([^"]+)"/gm))
+    filesOf(join(dirname(source), header), files);
+  return files;
+}
+
+/** Changes when the source, a header of the addon that it includes or the command does. */
+function fingerprint({source, command}) {
+  const hash = createHash('sha256').update(JSON.stringify(command));
+  for (const file of filesOf(source)) hash.update(readFileSync(file));
+  return hash.digest('hex');
 }
 
 function compile({command, source}) {
@@ -204,19 +211,10 @@ async function build() {
   const cuda = findCuda(libtorch);
   const {units, link, libraries} = plan(libtorch, compiler, cuda);
   mkdirSync(OBJECTS, {recursive: true});
-  const headers = createHash('sha256');
-  for (const file of readdirSync(SOURCES, {recursive: true})
-    .filter(name => extname(name) === '.h')
-    .sort())
-    headers.update(readFileSync(join(SOURCES, file)));
-  const headerDigest = headers.digest('hex');
-
   const stale = units.filter(unit => {
     const stamp = `${unit.object}.sha256`;
     return (
-      !existsSync(unit.object) ||
-      !existsSync(stamp) ||
-      readFileSync(stamp, 'utf8') !== fingerprint(unit, headerDigest)
+      !existsSync(unit.object) || !existsSync(stamp) || readFileSync(stamp, 'utf8') !== fingerprint(unit)
     );
   });
   const addon = join(OUTPUT, 'sf-torch.node');
@@ -239,8 +237,10 @@ async function build() {
     {length: Number(process.env.SF_BUILD_JOBS ?? availableParallelism())},
     async () => {
       for (let unit = queue.shift(); unit !== undefined; unit = queue.shift()) {
+        // Before: a file that changes meanwhile is compiled again.
+        const stamp = fingerprint(unit);
         await compile(unit);
-        writeFileSync(`${unit.object}.sha256`, fingerprint(unit, headerDigest));
+        writeFileSync(`${unit.object}.sha256`, stamp);
       }
     },
   );
