@@ -95,9 +95,9 @@ torchTest(
 );
 
 torchTest('results do not depend on the number of threads', t => {
-  const x = normalValues([2, 30, 30, 48], 8);
+  const x = normalValues([2, 60, 60, 48], 8);
   const filter = normalValues([3, 3, 48, 80], 9);
-  const dy = normalValues([2, 30, 30, 80], 10);
+  const dy = normalValues([2, 60, 60, 80], 10);
   const a = normalValues([70, 5000], 11);
   const b = normalValues([5000, 40], 12);
   const threads = native().describe().threads;
@@ -110,13 +110,15 @@ torchTest('results do not depend on the number of threads', t => {
         x,
         filter,
       ),
-      computed((p, q) => native().winogradInputGradient(p!, q!, 1, 30, 30), x.values.length, dy, filter),
+      computed((p, q) => native().winogradInputGradient(p!, q!, 1, 60, 60), x.values.length, dy, filter),
       computed((p, q) => native().winogradFilterGradient(p!, q!, 1), filter.values.length, x, dy),
       computed((p, q) => native().cpuMatrixProduct(p!, q!, false, false), 2800, a, b),
     ];
   });
   native().configure(-1, threads, 'fp32', false);
-  for (const result of results) t.deepEqual(result, results[0]);
+  for (const result of results)
+    for (const [i, {buffer}] of result.entries())
+      t.true(Buffer.from(buffer).equals(Buffer.from(results[0]![i]!.buffer)));
 });
 
 torchTest('ReLU keeps what is not a number', t => {

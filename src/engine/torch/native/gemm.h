@@ -1,5 +1,5 @@
 // The matrix product of float32 on the CPU: C = A B, either side transposed, in batches. On one core it runs
-// at 80 to 95 % of what the processor can multiply; ATen's own product is only as good as the BLAS it was
+// at 80 to 90 % of what the processor can multiply; ATen's own product is only as good as the BLAS it was
 // built with. Results do not depend on the number of threads.
 #pragma once
 

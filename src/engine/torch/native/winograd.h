@@ -1,7 +1,7 @@
 // Convolutions of 3x3 at stride 1 on the CPU by Winograd's minimal filtering (winograd_tile.h), forward and
 // both gradients: a quarter of the multiplications of the direct sum. Tensors are float32, contiguous; images
-// are NHWC, filters HWIO. Results do not depend on the number of threads; they differ from the exact ones
-// by 1.5e-6 of their size, five times as much as a direct sum in float32.
+// are NHWC, filters HWIO. Results do not depend on the number of threads. At 256 channels they differ from
+// the exact ones by 1.4e-6 of their size (root mean square), those of oneDNN's direct sum by 0.8e-6.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,16 +1,18 @@
 // The gradient of a 3x3 convolution by its filter with Winograd's transforms: the adjoint of the forward
 // pass, so
 //
-//     dg[in, out] = G^T (sum over tiles of V[in] . (A dy[out] A^T)) G     with V = B^T d B as in the forward
-//     pass
+//     dg[in, out] = G^T (sum over tiles of V[in] . (A dy[out] A^T)) G,    V = B^T d B as in the forward pass,
 //
 // and the sum is, for each of the 36 positions, a product of matrices [in, tiles] [tiles, out]. As many tiles
-// are taken at a time as have room in the cache when transformed; first all are transformed, then units of
-// work each compute all positions of some input and output channels, transform them back and add them to the
-// result.
+// are taken at a time, a block, as have room in the cache when transformed; then units of work each compute
+// all positions of some input and output channels, transform them back and add them to the result. While they
+// do, the next block is transformed.
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <vector>
 
 #include "gemm_tile.h"
 #include "units.h"
@@ -20,10 +22,12 @@
 namespace sf {
 namespace {
 
-constexpr int64_t kBlockFloats = 1 << 21;  // of transformed patches, at most, where that leaves kLeastTiles
+// A block is of kLeastTiles to kMostTiles, between which its transformed patches take at most kBlockFloats.
+constexpr int64_t kBlockFloats = 1 << 19;
 constexpr int64_t kLeastTiles = 32;
 constexpr int64_t kMostTiles = 512;
-constexpr int64_t kPieceTiles = 8;  // that a unit of the transforms takes
+constexpr int64_t kBuffers = 3;     // blocks in memory: one multiplied, one transformed, one waited for
+constexpr int64_t kPieceTiles = 8;  // of a unit of the transforms
 constexpr int64_t kGroupLines = 4;  // lines of input, and of output, channels of a unit of the products
 constexpr int64_t kGroup = kGroupLines * kLine;
 constexpr int64_t kProductPosition = position_stride(kGroup * kGroup);
@@ -33,47 +37,61 @@ struct Gradient {
   int64_t padding;
   float* result;  // [3, 3, in, out]
   Tiling tiling;
-  int64_t block_tiles;  // taken at a time; what that is changes the order of the sum, so it follows from the
-                        // shape alone
-  float* v;             // [position][in / 16][block_tiles][16]
-  float* d;             // [position][out / 16][block_tiles][16]
+  int64_t block_tiles;  // changes the order of the sum, so it follows from the shape alone
 
+  int64_t blocks() const { return divide_up(tiling.count, block_tiles); }
+  int64_t in_groups() const { return divide_up(x.lines(), kGroupLines); }
+  int64_t out_groups() const { return divide_up(dy.lines(), kGroupLines); }
   int64_t line() const { return block_tiles * kLine; }
   int64_t v_position() const { return position_stride(x.lines() * line()); }
   int64_t d_position() const { return position_stride(dy.lines() * line()); }
-  int64_t patch() const { return kPatch * kPatch * std::max(x.lines(), dy.lines()) * kLine; }
+  int64_t buffer_floats() const { return kPositions * (v_position() + d_position()); }
+  int64_t worker_floats() const {
+    const int64_t patch = kPatch * kPatch * std::max(x.lines(), dy.lines()) * kLine;
+    return std::max(kPositions * kProductPosition, patch);
+  }
 };
 
-// Transforms the patches of tiles `begin` to `end`; tile `first` is the first of the block.
-void transform_tiles(const Gradient& g, int64_t first, int64_t begin, int64_t end, float* patch) {
+// Some tiles and the room for their transformed patches.
+struct Block {
+  int64_t first, count;
+  float* v;  // [position][in / 16][block_tiles][16]
+  float* d;  // [position][out / 16][block_tiles][16]
+};
+
+// Transforms the patches of kPieceTiles tiles of a block.
+void transform_tiles(const Gradient& g, const Block& block, int64_t piece, float* patch) {
   const WinogradKernels& kernels = winograd_kernels();
-  for (int64_t t = begin; t < end; ++t) {
-    const auto at = g.tiling.place(t);
-    const int64_t to = (t - first) * kLine;
-    spread_patch(kernels.input, kPatch, g.x, at.image, at.y - g.padding, at.x - g.padding, g.v + to, g.line(),
-                 g.v_position(), patch);
-    spread_patch(kernels.output_gradient, kTile, g.dy, at.image, at.y, at.x, g.d + to, g.line(),
+  const int64_t end = std::min((piece + 1) * kPieceTiles, block.count);
+  for (int64_t t = piece * kPieceTiles; t < end; ++t) {
+    const auto at = g.tiling.place(block.first + t);
+    const int64_t to = t * kLine;
+    spread_patch(kernels.input, kPatch, g.x, at.image, at.y - g.padding, at.x - g.padding, block.v + to,
+                 g.line(), g.v_position(), patch);
+    spread_patch(kernels.output_gradient, kTile, g.dy, at.image, at.y, at.x, block.d + to, g.line(),
                  g.d_position(), patch);
   }
 }
 
-// Adds what `count` tiles give to the filters of kGroupLines lines of input and of output channels.
-void add_products(const Gradient& g, int64_t count, int64_t in_line, int64_t out_line, bool accumulate,
-                  float* m) {
+// Adds what a block gives to the filters of kGroupLines lines of input and of output channels. `m` is room
+// for the products, [position][in][out].
+void add_products(const Gradient& g, const Block& block, int64_t group, float* m) {
   const TileKernels& tiles = tile_kernels();
   const int64_t in = g.x.channels, out = g.dy.channels;
-  const int64_t first_in = in_line * kLine, last_in = std::min(first_in + kGroup, in);
+  const int64_t first_in = group / g.out_groups() * kGroup, last_in = std::min(first_in + kGroup, in);
+  const int64_t out_line = group % g.out_groups() * kGroupLines;
   const int64_t lines = std::min(kGroupLines, g.dy.lines() - out_line);
   const int64_t height = tiles.panel_rows(kLine);
+  const bool accumulate = block.first > 0;
   for (int64_t p = 0; p < kPositions; ++p) {
     for (int64_t line = 0; line < lines; line += tiles.lines) {
       const int64_t width = std::min(tiles.lines, lines - line);
-      const float* d = g.d + p * g.d_position() + (out_line + line) * g.line();
+      const float* d = block.d + p * g.d_position() + (out_line + line) * g.line();
       for (int64_t i = first_in; i < last_in;) {
         const int64_t lane = i % kLine, rows = std::min({height, kLine - lane, last_in - i});
-        const float* v = g.v + p * g.v_position() + i / kLine * g.line() + lane;
+        const float* v = block.v + p * g.v_position() + i / kLine * g.line() + lane;
         float* to = m + p * kProductPosition + (i - first_in) * kGroup + line * kLine;
-        tiles.multiply[true][width - 1][rows - 1](count, v, d, g.line(), to, kGroup, false);
+        tiles.multiply[true][width - 1][rows - 1](block.count, v, d, g.line(), to, kGroup, false);
         i += rows;
       }
     }
@@ -100,6 +118,47 @@ void add_products(const Gradient& g, int64_t count, int64_t in_line, int64_t out
   }
 }
 
+void sum_over_tiles(const Gradient& g) {
+  const int64_t blocks = g.blocks(), buffers = std::min(blocks, kBuffers);
+  const at::Tensor scratch =
+      at::empty({buffers * g.buffer_floats() + workers() * g.worker_floats()}, at::TensorOptions(at::kFloat));
+  float* const room = scratch.data_ptr<float>();
+  float* const own = room + buffers * g.buffer_floats();
+  const auto block_of = [&](int64_t index) -> Block {
+    const int64_t first = index * g.block_tiles;
+    float* const v = room + index % buffers * g.buffer_floats();
+    return {first, std::min(g.block_tiles, g.tiling.count - first), v, v + kPositions * g.v_position()};
+  };
+
+  // Transform block 0, 1, multiply 0, transform 2, multiply 1, ...
+  struct Step {
+    bool transforms;
+    int64_t block;
+  };
+  std::vector<Step> steps;
+  std::vector<Stage> stages;
+  std::vector<int64_t> transformed, multiplied;  // the stage at which each block is
+  const auto multiply_block = [&](int64_t block) {
+    multiplied.push_back(static_cast<int64_t>(stages.size()));
+    steps.push_back({false, block});
+    stages.push_back(
+        {g.in_groups() * g.out_groups(), {transformed[block], block > 0 ? multiplied[block - 1] : -1}});
+  };
+  for (int64_t block = 0; block < blocks; ++block) {
+    transformed.push_back(static_cast<int64_t>(stages.size()));
+    steps.push_back({true, block});
+    stages.push_back({divide_up(block_of(block).count, kPieceTiles),
+                      {block >= buffers ? multiplied[block - buffers] : -1, -1}});
+    if (block > 0) multiply_block(block - 1);
+  }
+  multiply_block(blocks - 1);
+
+  for_each_staged_unit(stages, [&](int64_t stage, int64_t unit, int64_t worker) {
+    const auto [transforms, block] = steps[stage];
+    (transforms ? transform_tiles : add_products)(g, block_of(block), unit, own + worker * g.worker_floats());
+  });
+}
+
 }  // namespace
 
 at::Tensor winograd_filter_gradient(const at::Tensor& x, const at::Tensor& dy, int64_t padding) {
@@ -107,39 +166,18 @@ at::Tensor winograd_filter_gradient(const at::Tensor& x, const at::Tensor& dy, i
                   dy.size(1) == x.size(1) + 2 * padding - 2 && dy.size(2) == x.size(2) + 2 * padding - 2,
               "gradient of a convolution: images of ", x.sizes(), " and dy of ", dy.sizes(), " do not fit");
   at::Tensor result = at::empty({3, 3, x.size(3), dy.size(3)}, x.options());
+  const Tiling tiling(dy.size(0), dy.size(1), dy.size(2));
+  if (tiling.count == 0 || result.numel() == 0) return result.zero_();
   Gradient g{{x.data_ptr<float>(), x.size(1), x.size(2), x.size(3)},
              {dy.data_ptr<float>(), dy.size(1), dy.size(2), dy.size(3)},
              padding,
              result.data_ptr<float>(),
-             Tiling(dy.size(0), dy.size(1), dy.size(2)),
-             0,
-             nullptr,
-             nullptr};
-  const int64_t tiles = g.tiling.count;
-  if (tiles == 0 || result.numel() == 0) return result.zero_();
+             tiling,
+             0};
   const int64_t fitting = kBlockFloats / (kPositions * (g.x.lines() + g.dy.lines()) * kLine);
-  const int64_t blocks = divide_up(tiles, std::clamp(fitting, kLeastTiles, kMostTiles));
-  g.block_tiles = divide_up(tiles, blocks);
-
-  const int64_t in_groups = divide_up(g.x.lines(), kGroupLines),
-                out_groups = divide_up(g.dy.lines(), kGroupLines);
-  const int64_t worker_floats = std::max(kPositions * kProductPosition, g.patch());
-  const int64_t v_floats = kPositions * g.v_position(), d_floats = kPositions * g.d_position();
-  const at::Tensor scratch = at::empty({v_floats + d_floats + workers() * worker_floats}, x.options());
-  g.v = scratch.data_ptr<float>();
-  g.d = g.v + v_floats;
-  float* const own = g.d + d_floats;
-  for (int64_t first = 0; first < tiles; first += g.block_tiles) {
-    const int64_t last = std::min(first + g.block_tiles, tiles);
-    for_each_unit(divide_up(last - first, kPieceTiles), [&](int64_t unit, int64_t worker) {
-      const int64_t begin = first + unit * kPieceTiles;
-      transform_tiles(g, first, begin, std::min(begin + kPieceTiles, last), own + worker * worker_floats);
-    });
-    for_each_unit(in_groups * out_groups, [&](int64_t unit, int64_t worker) {
-      add_products(g, last - first, unit / out_groups * kGroupLines, unit % out_groups * kGroupLines,
-                   first > 0, own + worker * worker_floats);
-    });
-  }
+  const int64_t blocks = divide_up(tiling.count, std::clamp(fitting, kLeastTiles, kMostTiles));
+  g.block_tiles = divide_up(tiling.count, blocks);
+  sum_over_tiles(g);
   return result;
 }
 

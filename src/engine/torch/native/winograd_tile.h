@@ -3,21 +3,26 @@
 //     Y = A^T [(G g G^T) . (B^T d B)] A     d: 6x6 inputs, g: the 3x3 filter, Y: 4x4 outputs, . elementwise
 //
 // (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2016, section 4). The algorithm is
-// Toom and Cook's at the points 0, a, -a, b, -b and infinity; for f(x) = x (x^2 - a^2) (x^2 - b^2):
+// that of Toom and Cook at the points 0, a, -a, b, -b and infinity; with f(x) = x (x^2 - a^2) (x^2 - b^2):
 //
-//     A^T = 1  1    1    1    1    0     B^T = a^2 b^2  0       -a^2-b^2  0         1  0     G = 1/f'(0)    0
-//     0
-//           0  a   -a    b   -b    0           0       -a b^2   -b^2      a         1  0         1/f'(a)
-//           a/f'(a)     a^2/f'(a) 0  a^2  a^2  b^2  b^2  0           0        a b^2   -b^2     -a         1
-//           0         1/f'(a)   -a/f'(a)     a^2/f'(a) 0  a^3 -a^3  b^3 -b^3  1           0       -a^2 b -a^2
-//           b         1  0         1/f'(b)    b/f'(b)     b^2/f'(b)
-//                                              0        a^2 b   -a^2     -b         1  0         1/f'(b)
-//                                              -b/f'(b)     b^2/f'(b) 0        a^2 b^2  0       -a^2-b^2   0
-//                                              1         0          0           1
+// clang-format off
+//     A^T = 1  1    1    1    1    0     G = 1/f'(0)   0         0
+//           0  a   -a    b   -b    0         1/f'(a)   a/f'(a)   a^2/f'(a)
+//           0  a^2  a^2  b^2  b^2  0         1/f'(a)  -a/f'(a)   a^2/f'(a)
+//           0  a^3 -a^3  b^3 -b^3  1         1/f'(b)   b/f'(b)   b^2/f'(b)
+//                                            1/f'(b)  -b/f'(b)   b^2/f'(b)
+//                                            0         0         1
+//     B^T = a^2 b^2   0        -a^2-b^2   0         1   0
+//           0        -a b^2    -b^2       a         1   0
+//           0         a b^2    -b^2      -a         1   0
+//           0        -a^2 b    -a^2       b         1   0
+//           0         a^2 b    -a^2      -b         1   0
+//           0         a^2 b^2   0        -a^2-b^2   0   1
+// clang-format on
 //
 // With a = 5/8 and b = 3/2 all of A and B is exact in float32, and the result of 256 normal random channels
 // differs from the true one by 1.4e-6 of its size (root mean square); the usual a = 1, b = 2 gives 3.2e-6,
-// F(2x2, 3x3) 0.5e-6, and summing the products directly 0.3e-6.
+// F(2x2, 3x3) 0.5e-6.
 #pragma once
 
 #include <cstdint>
