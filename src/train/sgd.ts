@@ -8,8 +8,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import type {ScheduleConfig} from '../config/run.js';
-import {sgdUpdate} from '../engine/ops/sgd-update.js';
-import {squaredNorm} from '../engine/ops/squared-norm.js';
+import {sgdUpdateAll} from '../engine/ops/sgd-update.js';
 import type {Parameter, Parameters} from '../layers/parameters.js';
 
 export type SgdConfig = Pick<
@@ -45,23 +44,27 @@ export class Sgd {
    * @param norm global norm of the gradients, a scalar; used only when the config clips
    */
   step(gradients: ReadonlyMap<string, tf.Tensor>, norm: tf.Scalar, lr: number): void {
-    const {momentum, weightDecay, biasLrFactor, biasWeightDecay, clipGradientNorm} = this.config;
-    const factor = clipGradientNorm === null ? undefined : clipFactor(norm, clipGradientNorm);
-    for (const parameter of this.parameters.trainable) {
-      const isBias = parameter.kind === 'bias';
-      const given = gradients.get(parameter.name);
-      const gradient = tf.tidy(() => {
-        if (given === undefined) return tf.zerosLike<tf.Tensor>(parameter.variable);
-        return factor === undefined ? given.clone() : tf.mul<tf.Tensor>(given, factor);
-      });
-      this.update(parameter, gradient, {
-        momentum,
-        lr: isBias ? lr * biasLrFactor : lr,
-        weightDecay: isBias ? biasWeightDecay : weightDecay,
-      });
-      gradient.dispose();
+    const {momentum, clipGradientNorm} = this.config;
+    const {trainable} = this.parameters;
+    const clip = clipGradientNorm === null ? undefined : clipFactor(norm, clipGradientNorm);
+    const zeros: tf.Tensor[] = [];
+    const steps = trainable.map(parameter => {
+      const {name, variable} = parameter;
+      const velocity = this.velocityOf.get(name);
+      if (velocity === undefined) throw new Error(`parameter ${name} was created after its optimizer`);
+      const given = gradients.get(name);
+      const gradient = given ?? tf.zerosLike<tf.Tensor>(variable);
+      if (given === undefined) zeros.push(gradient);
+      return {parameter: variable, gradient, velocity, ...this.rates(parameter, lr)};
+    });
+    const next = sgdUpdateAll(steps, {momentum, clip});
+    tf.dispose([zeros, clip ?? []]);
+    for (const [i, {parameter, velocity}] of next.entries()) {
+      const {name, variable} = trainable[i]!;
+      variable.assign(parameter);
+      parameter.dispose();
+      this.replace(name, velocity);
     }
-    factor?.dispose();
   }
 
   /** Puts the velocities of a checkpoint in place. @throws Error unless there is one of the right size for each. */
@@ -78,31 +81,15 @@ export class Sgd {
     this.velocityOf.clear();
   }
 
-  private update(
-    {name, variable}: Parameter,
-    gradient: tf.Tensor,
-    rates: {readonly lr: number; readonly momentum: number; readonly weightDecay: number},
-  ): void {
-    const held = this.velocityOf.get(name);
-    if (held === undefined) throw new Error(`parameter ${name} was created after its optimizer`);
-    const {parameter, velocity} = sgdUpdate({parameter: variable, gradient, velocity: held, ...rates});
-    variable.assign(parameter);
-    parameter.dispose();
-    this.replace(name, velocity);
+  private rates({kind}: Parameter, lr: number): {readonly lr: number; readonly weightDecay: number} {
+    const {weightDecay, biasLrFactor, biasWeightDecay} = this.config;
+    return kind === 'bias' ? {lr: lr * biasLrFactor, weightDecay: biasWeightDecay} : {lr, weightDecay};
   }
 
   private replace(name: string, velocity: tf.Tensor): void {
     this.velocityOf.get(name)?.dispose();
     this.velocityOf.set(name, tf.keep(velocity));
   }
-}
-
-/** Euclidean norm over all gradients together, a scalar that stays on the device. */
-export function globalNorm(gradients: Iterable<tf.Tensor>): tf.Scalar {
-  return tf.tidy(() => {
-    const squares = [...gradients].map(squaredNorm);
-    return squares.length === 0 ? tf.scalar(0) : tf.sqrt(tf.sum<tf.Scalar>(tf.stack(squares)));
-  });
 }
 
 /** min(1, limit / norm). */

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type {Batch} from '../data/batch.js';
 import type {Detector, StageLosses} from '../detectors/detector.js';
-import {globalNorm, type Sgd} from './sgd.js';
+import {globalNorm} from '../engine/ops/global-norm.js';
+import type {Sgd} from './sgd.js';
 
 /** `StageLosses` on the host. */
 export type StageRecord = {
@@ -37,7 +38,7 @@ export async function trainStep(
   lr: number,
 ): Promise<StepRecord> {
   const {stages, losses, gradients} = differentiate(detector, batch);
-  const norm = globalNorm(gradients.values());
+  const norm = globalNorm([...gradients.values()]);
   try {
     const values = await readOnce(losses, norm);
     const finite = values.every(Number.isFinite);

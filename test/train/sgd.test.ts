@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
+import {globalNorm} from '../../src/engine/ops/global-norm.js';
 import {Parameters} from '../../src/layers/parameters.js';
-import {globalNorm, Sgd, type SgdConfig} from '../../src/train/sgd.js';
+import {Sgd, type SgdConfig} from '../../src/train/sgd.js';
 
 test.before(async () => {
   await tf.setBackend('cpu');
@@ -27,7 +28,7 @@ function run(
   {lr, steps}: {lr: number; steps: number},
 ): Readonly<Record<string, number[]>> {
   const tensors = new Map(Object.entries(gradients).map(([name, values]) => [name, tf.tensor1d(values)]));
-  const norm = globalNorm(tensors.values());
+  const norm = globalNorm([...tensors.values()]);
   for (let i = 0; i < steps; i++) optimizer.step(tensors, norm, lr);
   tf.dispose([norm, ...tensors.values()]);
   return Object.fromEntries(parameters.all.map(({name, variable}) => [name, [...variable.dataSync()]]));

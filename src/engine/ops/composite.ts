@@ -39,3 +39,8 @@ export function runKernel<T extends tf.Tensor | tf.Tensor[]>(
 ): T {
   return tf.engine().runKernel(kernelName, inputs, attributes);
 }
+
+/** Tensors as the inputs of a kernel that takes any number of them: `Object.values` of it gives them back in order. */
+export function numbered(tensors: readonly tf.Tensor[]): tf.NamedTensorMap {
+  return Object.fromEntries(tensors.entries());
+}

@@ -1,9 +1,18 @@
-/** Checks an operation the same way everywhere: wasm against cpu, gradients against finite differences, nothing left. */
+/**
+ * Checks an operation the same way everywhere: every other engine against cpu, gradients against finite differences,
+ * nothing left.
+ */
 import * as tf from '@tensorflow/tfjs';
 import type {ExecutionContext} from 'ava';
 import type {EngineName} from '../../../src/config/engine-choice.js';
 import {openEngine} from '../../../src/engine/open.js';
+import {buildRecord} from '../../../src/engine/torch/addon.js';
 import {Random} from '../../../src/random/random.js';
+
+/** Engines with kernels of their own: torch where its addon is built. */
+export const FAST_ENGINES: readonly EngineName[] = buildRecord() === undefined ? ['wasm'] : ['wasm', 'torch'];
+/** Those, and the one that they are held against. */
+export const ENGINES: readonly EngineName[] = ['cpu', ...FAST_ENGINES];
 
 /** A tensor as plain values, to be made anew on each engine. */
 export type Values = {
@@ -84,7 +93,7 @@ export function relativeDifference(actual: ArrayLike<number>, expected: ArrayLik
   return largest / scale;
 }
 
-/** Asserts that wasm computes what cpu computes: output and gradients, within a relative `tolerance`. */
+/** Asserts that FAST_ENGINES compute what cpu computes: output and gradients, within a relative `tolerance`. */
 export async function assertEnginesAgree(
   t: ExecutionContext,
   operation: Operation,
@@ -94,12 +103,17 @@ export async function assertEnginesAgree(
 ): Promise<void> {
   const compute = () => outputAndGradients(operation, inputs, differentiated);
   const expected = await onEngine(t, 'cpu', compute);
-  const actual = await onEngine(t, 'wasm', compute);
-  for (const [i, {shape, values}] of expected.entries()) {
-    t.deepEqual(actual[i]!.shape, shape);
-    const difference = relativeDifference(actual[i]!.values, values);
-    const what = i === 0 ? 'output' : `gradient ${i - 1}`;
-    t.true(difference <= tolerance, `${what} of ${inputs.map(x => x.shape.join('x'))}: off by ${difference}`);
+  for (const engine of FAST_ENGINES) {
+    const actual = await onEngine(t, engine, compute);
+    for (const [i, {shape, values}] of expected.entries()) {
+      t.deepEqual(actual[i]!.shape, shape);
+      const difference = relativeDifference(actual[i]!.values, values);
+      const what = `${i === 0 ? 'output' : `gradient ${i - 1}`} on ${engine}`;
+      t.true(
+        difference <= tolerance,
+        `${what} of ${inputs.map(x => x.shape.join('x'))}: off by ${difference}`,
+      );
+    }
   }
 }
 

@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {addRelu} from '../../../src/engine/ops/add-relu.js';
-import {sgdUpdate} from '../../../src/engine/ops/sgd-update.js';
+import {globalNorm} from '../../../src/engine/ops/global-norm.js';
+import {sgdUpdate, sgdUpdateAll} from '../../../src/engine/ops/sgd-update.js';
 import {squaredNorm} from '../../../src/engine/ops/squared-norm.js';
-import {assertEnginesAgree, floats, integer, onEngine} from './agreement.js';
+import {assertEnginesAgree, ENGINES, FAST_ENGINES, floats, integer, onEngine} from './agreement.js';
 
-for (const engine of ['cpu', 'wasm'] as const) {
+for (const engine of ENGINES) {
   test.serial(`an SGD step is v' = m v + g + d p and p' = p - lr v' on ${engine}`, async t => {
     const [parameter, velocity] = await onEngine(t, engine, () =>
       tf.tidy(() => {
@@ -23,6 +24,45 @@ for (const engine of ['cpu', 'wasm'] as const) {
     // 0.5 * 4 + 1 + 0.5 * 2 = 4, then 2 - 0.25 * 4 = 1, and so on.
     t.deepEqual(velocity, [4, 5, 6, 7, 10]);
     t.deepEqual(parameter, [1, 2.75, 4.5, 6.25, 7.5]);
+  });
+
+  test.serial(
+    `one step of many parameters is the step of each, gradients clipped first, on ${engine}`,
+    async t => {
+      const next = await onEngine(t, engine, () =>
+        tf.tidy(() => {
+          const step = (values: number[], lr: number, weightDecay: number) => ({
+            parameter: tf.tensor1d(values),
+            gradient: tf.fill([values.length], 2),
+            velocity: tf.fill([values.length], 4),
+            ...{lr, weightDecay},
+          });
+          const steps = [step([2, 4, 6, 8, 10], 0.25, 0.5), step([1], 0.5, 0)];
+          return sgdUpdateAll(steps, {momentum: 0.5, clip: tf.scalar(0.5)}).map(({parameter, velocity}) => [
+            [...parameter.dataSync()],
+            [...velocity.dataSync()],
+          ]);
+        }),
+      );
+      // As above with the gradient halved to 1: 0.5 * 4 + 1 + 0.5 * 10 = 8 for the last; alone 0.5 * 4 + 1 = 3, 1 - 0.5 * 3.
+      t.deepEqual(next, [
+        [
+          [1, 2.75, 4.5, 6.25, 8],
+          [4, 5, 6, 7, 8],
+        ],
+        [[-0.5], [3]],
+      ]);
+    },
+  );
+
+  test.serial(`the global norm is over all tensors, and 0 of none, on ${engine}`, async t => {
+    const norms = await onEngine(t, engine, () =>
+      tf.tidy(() => {
+        const many = globalNorm([tf.tensor1d([3, 4]), tf.tensor2d([[12]])]);
+        return [many.dataSync()[0], globalNorm([]).dataSync()[0]];
+      }),
+    );
+    t.deepEqual(norms, [13, 0]);
   });
 
   test.serial(
@@ -49,7 +89,7 @@ for (const engine of ['cpu', 'wasm'] as const) {
   );
 }
 
-test.serial('passes over tensors agree between wasm and cpu at every length of the tail', async t => {
+test.serial('passes over tensors agree between the engines at every length of the tail', async t => {
   for (let size = 1; size <= 9; size++) {
     const shape = [1, integer(1, 3), 1, size];
     const pair = [floats(shape), floats(shape)];
@@ -58,20 +98,22 @@ test.serial('passes over tensors agree between wasm and cpu at every length of t
   }
 });
 
-test.serial('the squared norm of many equal numbers does not drift on wasm', async t => {
-  const norm = await onEngine(t, 'wasm', () =>
-    tf.tidy(() => squaredNorm(tf.fill([3_000_001], 0.1)).dataSync()[0]!),
-  );
-  const expected = 3_000_001 * Math.fround(0.1) ** 2;
-  t.true(Math.abs(norm - expected) <= 1e-7 * expected, `${norm}, not ${expected}`);
-});
+for (const engine of FAST_ENGINES)
+  test.serial(`the squared norm of many equal numbers does not drift on ${engine}`, async t => {
+    const norm = await onEngine(t, engine, () =>
+      tf.tidy(() => squaredNorm(tf.fill([3_000_001], 0.1)).dataSync()[0]!),
+    );
+    const expected = 3_000_001 * Math.fround(0.1) ** 2;
+    t.true(Math.abs(norm - expected) <= 1e-7 * expected, `${norm}, not ${expected}`);
+  });
 
-test.serial('a NaN is not hidden behind a ReLU on wasm', async t => {
-  const y = await onEngine(t, 'wasm', () =>
-    tf.tidy(() => {
-      const x = tf.tensor4d([Number.NaN, -1, 1, Number.NaN, Number.NaN], [1, 1, 1, 5]);
-      return [...addRelu(x, tf.zerosLike(x)).dataSync()];
-    }),
-  );
-  t.deepEqual(y, [Number.NaN, 0, 1, Number.NaN, Number.NaN]);
-});
+for (const engine of FAST_ENGINES)
+  test.serial(`a NaN is not hidden behind a ReLU on ${engine}`, async t => {
+    const y = await onEngine(t, engine, () =>
+      tf.tidy(() => {
+        const x = tf.tensor4d([Number.NaN, -1, 1, Number.NaN, Number.NaN], [1, 1, 1, 5]);
+        return [...addRelu(x, tf.zerosLike(x)).dataSync()];
+      }),
+    );
+    t.deepEqual(y, [Number.NaN, 0, 1, Number.NaN, Number.NaN]);
+  });

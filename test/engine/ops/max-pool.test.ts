@@ -1,14 +1,22 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {maxPool} from '../../../src/engine/ops/max-pool.js';
-import {assertEnginesAgree, floats, integer, integers, type Operation, onEngine} from './agreement.js';
+import {
+  assertEnginesAgree,
+  ENGINES,
+  floats,
+  integer,
+  integers,
+  type Operation,
+  onEngine,
+} from './agreement.js';
 
 const operation =
   (size: number, stride: number, padding: number): Operation =>
   x =>
     maxPool(x as tf.Tensor4D, {size, stride, padding});
 
-for (const engine of ['cpu', 'wasm'] as const) {
+for (const engine of ENGINES) {
   test.serial(`padding never wins the maximum on ${engine}`, async t => {
     const y = await onEngine(t, engine, () =>
       tf.tidy(() => {
@@ -36,7 +44,7 @@ for (const engine of ['cpu', 'wasm'] as const) {
   });
 }
 
-test.serial('maxPool and its gradient agree between wasm and cpu, with and without ties', async t => {
+test.serial('maxPool and its gradient agree between the engines, with and without ties', async t => {
   for (let i = 0; i < 40; i++) {
     const size = integer(1, 4);
     const padding = integer(0, size >> 1);

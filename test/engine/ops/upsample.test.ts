@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {upsampleAdd, upsampleNearest2x} from '../../../src/engine/ops/upsample.js';
-import {assertEnginesAgree, floats, integer, onEngine} from './agreement.js';
+import {assertEnginesAgree, ENGINES, floats, integer, onEngine} from './agreement.js';
 
-for (const engine of ['cpu', 'wasm'] as const) {
+for (const engine of ENGINES) {
   test.serial(`every pixel becomes four, and its gradient is the sum of theirs, on ${engine}`, async t => {
     const [y, gradient] = await onEngine(t, engine, () =>
       tf.tidy(() => {
@@ -19,7 +19,7 @@ for (const engine of ['cpu', 'wasm'] as const) {
   });
 }
 
-test.serial('upsampling, alone and added to a lateral map, agrees between wasm and cpu', async t => {
+test.serial('upsampling, alone and added to a lateral map, agrees between the engines', async t => {
   for (let i = 0; i < 15; i++) {
     const [batch, height, width, channels] = [integer(1, 3), integer(1, 6), integer(1, 6), integer(1, 9)];
     const coarse = floats([batch, height, width, channels]);

@@ -2,7 +2,7 @@
 import {functionsOf, type Handle} from '../addon.js';
 import {registerTorchKernel} from './kernel.js';
 
-type LayerFunctions = {
+export type LayerFunctions = {
   /** Makes y, mean, inverse. */
   sfGroupNorm(
     ...values: [x: Handle, gamma: Handle, beta: Handle, groups: number, epsilon: number, relu: boolean]

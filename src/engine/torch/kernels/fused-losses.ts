@@ -3,7 +3,7 @@ import {functionsOf, type Handle} from '../addon.js';
 import type {TorchBackend} from '../backend.js';
 import {type KernelInputs, registerTorchKernel} from './kernel.js';
 
-type LossFunctions = {
+export type LossFunctions = {
   sfSigmoidCrossEntropy(...examples: Examples): Handle;
   sfSigmoidCrossEntropyGrad(...values: [dy: Handle, ...Examples]): Handle;
   sfSigmoidFocal(...values: [...Examples, alpha: number, gamma: number]): Handle;

@@ -4,7 +4,7 @@ import {functionsOf, type Handle} from '../addon.js';
 import type {TorchBackend} from '../backend.js';
 import {type KernelInputs, registerTorchKernel} from './kernel.js';
 
-type SgdFunctions = {
+export type SgdFunctions = {
   sfSquaredNorm(x: Handle): Handle;
   sfGlobalNorm(tensors: readonly Handle[]): Handle;
   /** Makes the next parameter and velocity. */

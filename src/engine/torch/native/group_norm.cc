@@ -56,23 +56,33 @@ class ChannelSums {
   std::vector<double> sums_;
 };
 
-// Scales, shifts and means of all images by channel: [B, 3, C].
-std::vector<float> affines(const GroupNormShape& shape, const float* gamma, const float* beta,
-                           const float* mean, const float* inverse) {
-  const int64_t channels = shape.channels;
-  std::vector<float> result(shape.batch * 3 * channels);
-  for (int64_t image = 0; image < shape.batch; ++image) {
-    float* rows = result.data() + image * 3 * channels;
-    for (int64_t c = 0; c < channels; ++c) {
-      const int64_t group = image * shape.groups + c / shape.channels_of_group();
-      const Affine affine = affine_of(gamma[c], beta[c], mean[group], inverse[group]);
-      rows[c] = affine.scale;
-      rows[channels + c] = affine.shift;
-      rows[2 * channels + c] = mean[group];
+// The affine maps of all images by channel.
+class Affines {
+ public:
+  Affines(const GroupNormShape& shape, const float* gamma, const float* beta, const float* mean,
+          const float* inverse)
+      : channels_(shape.channels), rows_(shape.batch * 3 * shape.channels) {
+    for (int64_t image = 0; image < shape.batch; ++image) {
+      float* rows = rows_.data() + image * 3 * channels_;
+      for (int64_t c = 0; c < channels_; ++c) {
+        const int64_t group = image * shape.groups + c / shape.channels_of_group();
+        const Affine affine = affine_of(gamma[c], beta[c], mean[group], inverse[group]);
+        rows[c] = affine.mean;
+        rows[channels_ + c] = affine.scale;
+        rows[2 * channels_ + c] = affine.beta;
+      }
     }
   }
-  return result;
-}
+
+  AffineRows of_image(int64_t image) const {
+    const float* rows = rows_.data() + image * 3 * channels_;
+    return {rows, rows + channels_, rows + 2 * channels_};
+  }
+
+ private:
+  int64_t channels_;
+  std::vector<float> rows_;  // [B, 3, C]
+};
 
 GroupNormShape shape_of(const at::Tensor& x, int64_t groups) {
   return {x.size(0), x.size(1) * x.size(2), x.size(3), groups};
@@ -84,12 +94,11 @@ int64_t offset_of(const GroupNormShape& shape, int64_t image, int64_t pixel) {
 }
 
 template <bool relu>
-void normalise(const GroupNormShape& shape, const float* x, const std::vector<float>& affine, float* y) {
+void normalise(const GroupNormShape& shape, const float* x, const Affines& affines, float* y) {
   const int64_t channels = shape.channels;
   for_pixels(shape, [&](int64_t image, int64_t, int64_t first, int64_t last) {
-    const float* scale = affine.data() + image * 3 * channels;
     const int64_t at = offset_of(shape, image, first);
-    widest<normalise_loop<relu>>(x + at, scale, scale + channels, y + at, last - first, channels);
+    widest<normalise_loop<relu>>(x + at, affines.of_image(image), y + at, last - first, channels);
   });
 }
 
@@ -136,12 +145,12 @@ std::vector<at::Tensor> group_norm(const at::Tensor& x, const at::Tensor& gamma,
 #endif
   const float* values = x.data_ptr<float>();
   statistics(shape, values, epsilon, mean.data_ptr<float>(), inverse.data_ptr<float>());
-  const auto affine = affines(shape, gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
-                              inverse.data_ptr<float>());
+  const Affines affines(shape, gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
+                        inverse.data_ptr<float>());
   if (relu) {
-    normalise<true>(shape, values, affine, y.data_ptr<float>());
+    normalise<true>(shape, values, affines, y.data_ptr<float>());
   } else {
-    normalise<false>(shape, values, affine, y.data_ptr<float>());
+    normalise<false>(shape, values, affines, y.data_ptr<float>());
   }
   return {y, mean, inverse};
 }
@@ -149,22 +158,19 @@ std::vector<at::Tensor> group_norm(const at::Tensor& x, const at::Tensor& gamma,
 // dgamma and dbeta are sums over the images in double.
 template <bool relu>
 void gradient(const GroupNormShape& shape, const float* dy, const float* x, const float* gamma,
-              const std::vector<float>& affine, const float* inverse, float* dx, float* dgamma,
-              float* dbeta) {
+              const Affines& affines, const float* inverse, float* dx, float* dgamma, float* dbeta) {
   const int64_t channels = shape.channels;
   ChannelSums sums(shape);
   for_pixels(shape, [&](int64_t image, int64_t unit, int64_t first, int64_t last) {
-    const float* scale = affine.data() + image * 3 * channels;
     const int64_t at = offset_of(shape, image, first);
     std::vector<float> block(2 * channels);
-    widest<gradient_sums_loop<relu>>(dy + at, x + at, scale, scale + channels, scale + 2 * channels,
-                                     last - first, channels, block.data(), sums.of_part(unit));
+    widest<gradient_sums_loop<relu>>(dy + at, x + at, affines.of_image(image), last - first, channels,
+                                     block.data(), sums.of_part(unit));
   });
   std::vector<double> total(2 * channels);
   std::vector<float> pulls(shape.batch * 2 * channels);  // [B, 2, C]: pull, offset
   for (int64_t image = 0; image < shape.batch; ++image) {
     const double* of_image = sums.of_image(image);
-    const float* mean = affine.data() + (image * 3 + 2) * channels;
     for (int64_t group = 0; group < shape.groups; ++group) {
       const int64_t c0 = group * shape.channels_of_group(), c1 = c0 + shape.channels_of_group();
       const double group_inverse = inverse[image * shape.groups + group];
@@ -176,7 +182,7 @@ void gradient(const GroupNormShape& shape, const float* dy, const float* x, cons
         total[c] += of_image[c];
         total[channels + c] += of_xhat;
       }
-      const Pull pull = pull_of_group(sum, product, shape.values_of_group(), mean[c0], group_inverse);
+      const Pull pull = pull_of_group(sum, product, shape.values_of_group(), group_inverse);
       float* rows = pulls.data() + image * 2 * channels;
       std::fill(rows + c0, rows + c1, pull.pull);
       std::fill(rows + channels + c0, rows + channels + c1, pull.offset);
@@ -187,10 +193,9 @@ void gradient(const GroupNormShape& shape, const float* dy, const float* x, cons
     dgamma[c] = static_cast<float>(total[channels + c]);
   }
   for_pixels(shape, [&](int64_t image, int64_t, int64_t first, int64_t last) {
-    const float* scale = affine.data() + image * 3 * channels;
     const float* pull = pulls.data() + image * 2 * channels;
     const int64_t at = offset_of(shape, image, first);
-    widest<input_gradient_loop<relu>>(dy + at, x + at, scale, scale + channels, pull, pull + channels,
+    widest<input_gradient_loop<relu>>(dy + at, x + at, affines.of_image(image), pull, pull + channels,
                                       dx + at, last - first, channels);
   });
 }
@@ -215,10 +220,10 @@ std::vector<at::Tensor> group_norm_gradient(const at::Tensor& dy, const at::Tens
     return {dx, dgamma, dbeta};
   }
 #endif
-  const auto affine = affines(shape, gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
-                              inverse.data_ptr<float>());
+  const Affines affines(shape, gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
+                        inverse.data_ptr<float>());
   const auto compute = relu ? gradient<true> : gradient<false>;
-  compute(shape, dy.data_ptr<float>(), x.data_ptr<float>(), gamma.data_ptr<float>(), affine,
+  compute(shape, dy.data_ptr<float>(), x.data_ptr<float>(), gamma.data_ptr<float>(), affines,
           inverse.data_ptr<float>(), dx.data_ptr<float>(), dgamma.data_ptr<float>(), dbeta.data_ptr<float>());
   return {dx, dgamma, dbeta};
 }

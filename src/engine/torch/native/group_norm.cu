@@ -110,7 +110,7 @@ __global__ void pulls_of_groups(GroupNormShape shape, GroupNormTensors tensors, 
       sum += tensors.gamma[c] * sums[c];
       product += tensors.gamma[c] * sums[shape.channels + c] * inverse;
     }
-    pulls[i] = pull_of_group(sum, product, shape.values_of_group(), tensors.mean[i], inverse);
+    pulls[i] = pull_of_group(sum, product, shape.values_of_group(), inverse);
   }
 }
 
@@ -160,7 +160,7 @@ __global__ void input_gradient(GroupNormShape shape, GroupNormTensors tensors, c
         affine_of(tensors.gamma[c], tensors.beta[c], tensors.mean[group], tensors.inverse[group]);
     const float x = tensors.x[i];
     const float dz = !relu || affine(x) > 0.0f ? dy[i] : 0.0f;
-    dx[i] = affine.scale * dz + (pulls[group].pull * x + pulls[group].offset);
+    dx[i] = affine.scale * dz + (pulls[group].pull * (x - affine.mean) + pulls[group].offset);
   });
 }
 

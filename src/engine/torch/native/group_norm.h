@@ -1,13 +1,13 @@
 // Group normalisation of NHWC tensors, optionally followed by ReLU, and its gradient (Wu and He, "Group
 // normalization", Eq. 1-3; the derivation of the gradient is in src/engine/ops/group-norm.ts).
 //
-// With gamma and the statistics joined to an affine map per channel, y = x scale + shift. Behind ReLU dz is
-// dy where y > 0, which is computed again from x. With xhat = (x - mean) inverse and <.> the mean over a
-// group,
+// With scale = gamma inverse, y = (x - mean) scale + beta; the difference is taken first, so that a mean that
+// is large against the deviation costs no digits. Behind ReLU dz is dy where y > 0, which is computed again
+// from x. With xhat = (x - mean) inverse and <.> the mean over a group,
 //
-//     dx = inverse (gamma dz - <gamma dz> - xhat <gamma dz xhat>) = scale dz + pull x + offset
-//     pull = -inverse^2 <gamma dz xhat>,  offset = -inverse <gamma dz> - pull mean,  dgamma = sum dz xhat,
-//     dbeta = sum dz
+//     dx = inverse (gamma dz - <gamma dz> - xhat <gamma dz xhat>) = scale dz + pull (x - mean) + offset
+//     pull = -inverse^2 <gamma dz xhat>,  offset = -inverse <gamma dz>,  dgamma = sum dz xhat,  dbeta = sum
+//     dz
 //
 // Statistics are sums per channel and part of the pixels, in double where float32 could lose digits, joined
 // to groups in double.
@@ -32,17 +32,17 @@ struct GroupNormShape {
   }
 };
 
-// y = x scale + shift of a channel.
+// y of a channel.
 struct Affine {
+  float mean;
   float scale;
-  float shift;
+  float beta;
 
-  SF_HOST_DEVICE float operator()(float x) const { return x * scale + shift; }
+  SF_HOST_DEVICE float operator()(float x) const { return (x - mean) * scale + beta; }
 };
 
 SF_HOST_DEVICE inline Affine affine_of(float gamma, float beta, float mean, float inverse) {
-  const float scale = gamma * inverse;
-  return {scale, beta - mean * scale};
+  return {mean, gamma * inverse, beta};
 }
 
 // Mean and variance of a group from, for each of its channels, the first value x0 and the sums of x - x0 and
@@ -79,10 +79,9 @@ struct Pull {
 };
 
 // From the sums over a group of gamma dz and gamma dz xhat.
-SF_HOST_DEVICE inline Pull pull_of_group(double sum, double product, double count, double mean,
-                                         double inverse) {
-  const double pull = -inverse * inverse * product / count;
-  return {static_cast<float>(pull), static_cast<float>(-inverse * sum / count - pull * mean)};
+SF_HOST_DEVICE inline Pull pull_of_group(double sum, double product, double count, double inverse) {
+  return {static_cast<float>(-inverse * inverse * product / count),
+          static_cast<float>(-inverse * sum / count)};
 }
 
 #if defined(SF_CUDA) || defined(__CUDACC__)

@@ -11,6 +11,15 @@
 
 namespace sf {
 
+// The affine maps of an image's channels.
+struct AffineRows {
+  const float* __restrict mean;
+  const float* __restrict scale;
+  const float* __restrict beta;
+
+  SF_INLINE Affine of(int64_t c) const { return {mean[c], scale[c], beta[c]}; }
+};
+
 // Pixels that are summed in float32 before the sums go to a double.
 constexpr int64_t kBlockPixels = 64;
 
@@ -46,12 +55,11 @@ SF_INLINE void moments_loop(const float* __restrict x, const float* __restrict x
 }
 
 template <bool relu>
-SF_INLINE void normalise_loop(const float* __restrict x, const float* __restrict scale,
-                              const float* __restrict shift, float* __restrict y, int64_t pixels,
-                              int64_t channels) {
+SF_INLINE void normalise_loop(const float* __restrict x, AffineRows affine, float* __restrict y,
+                              int64_t pixels, int64_t channels) {
   for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, y += channels) {
     for (int64_t c = 0; c < channels; ++c) {
-      const float value = Affine{scale[c], shift[c]}(x[c]);
+      const float value = affine.of(c)(x[c]);
       y[c] = relu && value < 0.0f ? 0.0f : value;
     }
   }
@@ -59,10 +67,9 @@ SF_INLINE void normalise_loop(const float* __restrict x, const float* __restrict
 
 // The sums of dz and of dz (x - mean); `block` is scratch for [2, C].
 template <bool relu>
-SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __restrict x,
-                                  const float* __restrict scale, const float* __restrict shift,
-                                  const float* __restrict mean, int64_t pixels, int64_t channels,
-                                  float* __restrict block, double* __restrict sums) {
+SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __restrict x, AffineRows affine,
+                                  int64_t pixels, int64_t channels, float* __restrict block,
+                                  double* __restrict sums) {
   for (int64_t first = 0; first < pixels; first += kBlockPixels) {
     const int64_t last = first + kBlockPixels < pixels ? first + kBlockPixels : pixels;
     std::fill(block, block + 2 * channels, 0.0f);
@@ -71,20 +78,20 @@ SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __res
       const float* value = x + pixel * channels;
       const float* gradient = dy + pixel * channels;
       for (int64_t c = 0; c < channels; ++c) {
-        const Affine affine{scale[c], shift[c]};
+        const Affine map = affine.of(c);
         const float v = value[c], w = value[channels + c];
-        const float d = kept(!relu || affine(v) > 0.0f, gradient[c]);
-        const float e = kept(!relu || affine(w) > 0.0f, gradient[channels + c]);
+        const float d = kept(!relu || map(v) > 0.0f, gradient[c]);
+        const float e = kept(!relu || map(w) > 0.0f, gradient[channels + c]);
         block[c] += d + e;
-        block[channels + c] += d * (v - mean[c]) + e * (w - mean[c]);
+        block[channels + c] += d * (v - map.mean) + e * (w - map.mean);
       }
     }
     for (; pixel < last; ++pixel) {
       for (int64_t c = 0; c < channels; ++c) {
         const float v = x[pixel * channels + c];
-        const float d = kept(!relu || Affine{scale[c], shift[c]}(v) > 0.0f, dy[pixel * channels + c]);
+        const float d = kept(!relu || affine.of(c)(v) > 0.0f, dy[pixel * channels + c]);
         block[c] += d;
-        block[channels + c] += d * (v - mean[c]);
+        block[channels + c] += d * (v - affine.mean[c]);
       }
     }
     add_to_doubles(block, sums, 2 * channels);
@@ -92,14 +99,13 @@ SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __res
 }
 
 template <bool relu>
-SF_INLINE void input_gradient_loop(const float* __restrict dy, const float* __restrict x,
-                                   const float* __restrict scale, const float* __restrict shift,
+SF_INLINE void input_gradient_loop(const float* __restrict dy, const float* __restrict x, AffineRows affine,
                                    const float* __restrict pull, const float* __restrict offset,
                                    float* __restrict dx, int64_t pixels, int64_t channels) {
   for (int64_t pixel = 0; pixel < pixels; ++pixel, dy += channels, x += channels, dx += channels) {
     for (int64_t c = 0; c < channels; ++c) {
-      const float dz = kept(!relu || Affine{scale[c], shift[c]}(x[c]) > 0.0f, dy[c]);
-      dx[c] = scale[c] * dz + (pull[c] * x[c] + offset[c]);
+      const float dz = kept(!relu || affine.of(c)(x[c]) > 0.0f, dy[c]);
+      dx[c] = affine.scale[c] * dz + (pull[c] * (x[c] - affine.mean[c]) + offset[c]);
     }
   }
 }
