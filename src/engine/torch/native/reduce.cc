@@ -34,8 +34,7 @@ at::Tensor sum(const at::Tensor& x, const Axes& axes, bool keep) {
 }
 
 at::Tensor mean(const at::Tensor& x, const Axes& axes, bool keep) {
-  const auto values = x.to(at::kFloat);
-  return axes.empty() ? values : at::mean(values, axes, keep);
+  return axes.empty() ? x.to(at::kFloat) : at::mean(x, axes, keep, at::kFloat);
 }
 
 // The shape of a result, and x with the reduced axes as one, the last: what ATen can only reduce over one

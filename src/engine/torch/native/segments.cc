@@ -75,6 +75,7 @@ at::Tensor bincount(const at::Tensor& x, const at::Tensor& weights, int64_t size
   const int64_t rows = x.dim() == 2 ? x.size(0) : 1;
   std::vector<int64_t> shape{size};
   if (x.dim() == 2) shape.insert(shape.begin(), rows);
+  if (rows * size == 0) return at::zeros(shape, weights.options());
   auto bins = x.to(at::kInt);
   if (x.dim() == 2) {
     const auto first = at::arange(0, rows * size, size, bins.options()).unsqueeze(1);

@@ -1,7 +1,6 @@
 // Element-wise functions of one tensor, exported under the names of tfjs's kernels. The result has the dtype
 // of the input unless said otherwise: of int32 and bool it is computed in float32 where it need not be whole,
 // and converted back.
-#include <ATen/Parallel.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/acos.h>
 #include <ATen/ops/acosh.h>
@@ -49,6 +48,8 @@
 
 #include "convert.h"
 #include "families.h"
+#include "parts.h"
+#include "vectors.h"
 
 namespace sf {
 namespace {
@@ -85,6 +86,13 @@ at::Tensor clip_by_value(const at::Tensor& x, double low, double high) {
   return converted(at::clamp(x.to(at::kDouble), low, high), x.scalar_type());
 }
 
+SF_INLINE void step_loop(const float* __restrict x, float* __restrict y, int64_t size, float below) {
+  for (int64_t i = 0; i < size; ++i) {
+    const float value = x[i] > 0 ? 1.0F : below;
+    y[i] = x[i] == x[i] ? value : x[i];
+  }
+}
+
 // 1 above zero, else alpha; NaN stays NaN.
 at::Tensor step(const at::Tensor& x, double alpha) {
   if (x.scalar_type() != at::kFloat) return converted(step(x.to(at::kFloat), alpha), x.scalar_type());
@@ -94,12 +102,8 @@ at::Tensor step(const at::Tensor& x, double alpha) {
   auto result = at::empty_like(x);
   const float* const from = x.data_ptr<float>();
   float* const to = result.data_ptr<float>();
-  const auto below = static_cast<float>(alpha);
-  at::parallel_for(0, x.numel(), 32768, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const float value = from[i] > 0 ? 1.0F : below;
-      to[i] = from[i] != from[i] ? from[i] : value;
-    }
+  for_parts(x.numel(), kElementsOfPart, [&](int64_t first, int64_t last) {
+    widest<step_loop>(from + first, to + first, last - first, static_cast<float>(alpha));
   });
   return result;
 }
