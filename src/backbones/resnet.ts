@@ -1,7 +1,6 @@
 /** ResNet: He et al., "Deep residual learning for image recognition", Table 1. Maps C2 to C5 at strides 4 to 32. */
 import type * as tf from '@tensorflow/tfjs';
 import type {BackboneConfig} from '../config/run.js';
-import {addRelu} from '../engine/ops/add-relu.js';
 import {maxPool} from '../engine/ops/max-pool.js';
 import {noGrad} from '../engine/ops/no-grad.js';
 import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';
@@ -116,11 +115,11 @@ function basicBlock(scope: ModelScope, name: string, options: BlockOptions): Lay
     size: 3,
     inChannels: channels,
     outChannels,
-    relu: false,
+    relu: true,
     normScale: branchScale,
   });
   const shortcut = projection(scope, name, options);
-  return x => addRelu(conv2(conv1(x)), shortcut(x));
+  return x => conv2(conv1(x), shortcut(x));
 }
 
 /** 1x1, 3x3, 1x1 convolutions (ResNet-50 and deeper). */
@@ -149,11 +148,11 @@ function bottleneckBlock(scope: ModelScope, name: string, options: BlockOptions)
     size: 1,
     inChannels: channels,
     outChannels,
-    relu: false,
+    relu: true,
     normScale: branchScale,
   });
   const shortcut = projection(scope, name, options);
-  return x => addRelu(conv3(conv2(conv1(x))), shortcut(x));
+  return x => conv3(conv2(conv1(x)), shortcut(x));
 }
 
 /** The identity where shapes agree, else a strided 1x1 convolution (option B of the paper). */

@@ -1,6 +1,7 @@
 /** A convolution with its norm and activation: what backbones, pyramids and heads are made of. */
 import * as tf from '@tensorflow/tfjs';
 import type {Norm} from '../config/run.js';
+import {addRelu} from '../engine/ops/add-relu.js';
 import {convolution} from '../engine/ops/convolution.js';
 import {groupNorm} from '../engine/ops/group-norm.js';
 import {RunError} from '../errors.js';
@@ -9,6 +10,9 @@ import type {Parameters} from './parameters.js';
 
 /** The caller owns the result. */
 export type Layer = (x: tf.Tensor4D) => tf.Tensor4D;
+
+/** A convolution, to which `residual` is added before its ReLU. The caller owns the result. */
+export type ConvolutionLayer = (x: tf.Tensor4D, residual?: tf.Tensor4D) => tf.Tensor4D;
 
 export type ConvolutionOptions = {
   /** Side of the filter; padding keeps the size at stride 1 (symmetric, as PyTorch pads). */
@@ -34,11 +38,15 @@ const GROUP_NORM_EPSILON = 1e-5;
 /**
  * Creates `name.weight` and `name.bias` or `name.norm.*`, and returns the layer.
  *
- * A frozen batch norm is a constant affine map, so it is multiplied into the filter and added as the bias: one
- * convolution, and no activation is kept besides its output.
+ * A frozen batch norm is a constant affine map: the scale and the bias of one convolution, and no activation is kept
+ * besides its output.
  * @throws RunError when the channels cannot be split into the norm's groups.
  */
-export function convolutionLayer(scope: ModelScope, name: string, options: ConvolutionOptions): Layer {
+export function convolutionLayer(
+  scope: ModelScope,
+  name: string,
+  options: ConvolutionOptions,
+): ConvolutionLayer {
   const {size, inChannels, outChannels, stride = 1, norm, relu, trainable = true, normScale = 1} = options;
   const {parameters, seed} = scope;
   const padding = (size - 1) >> 1;
@@ -59,15 +67,13 @@ export function convolutionLayer(scope: ModelScope, name: string, options: Convo
   switch (norm.kind) {
     case 'none': {
       const bias = channelVector('bias', 'bias', options.bias ?? 0, trainable);
-      return x => convolution(x, filter, {stride, padding, bias, relu});
+      return (x, residual) => convolution(x, filter, {stride, padding, bias, relu, ...join(residual)});
     }
     case 'frozen-bn': {
       const scale = channelVector('norm.scale', 'norm', normScale, false);
       const shift = channelVector('norm.shift', 'norm', 0, false);
-      return x => {
-        const scaled = tf.mul<tf.Tensor4D>(filter, scale);
-        return convolution(x, scaled, {stride, padding, bias: shift, relu});
-      };
+      return (x, residual) =>
+        convolution(x, filter, {stride, padding, scale, bias: shift, relu, ...join(residual)});
     }
     case 'group-norm': {
       const {groups} = norm;
@@ -78,10 +84,15 @@ export function convolutionLayer(scope: ModelScope, name: string, options: Convo
       }
       const gamma = channelVector('norm.weight', 'norm', normScale, trainable);
       const beta = channelVector('norm.bias', 'bias', 0, trainable);
-      return x => {
+      return (x, residual) => {
         const convolved = convolution(x, filter, {stride, padding});
-        return groupNorm(convolved, gamma, beta, {groups, epsilon: GROUP_NORM_EPSILON, relu});
+        const options = {groups, epsilon: GROUP_NORM_EPSILON};
+        if (residual === undefined) return groupNorm(convolved, gamma, beta, {...options, relu});
+        const normalised = groupNorm(convolved, gamma, beta, {...options, relu: false});
+        return relu ? addRelu(normalised, residual) : tf.add(normalised, residual);
       };
     }
   }
 }
+
+const join = (residual: tf.Tensor4D | undefined) => (residual === undefined ? {} : {residual});

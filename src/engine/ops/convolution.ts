@@ -1,10 +1,12 @@
 /**
- * Convolution with explicit symmetric padding, fused with its bias and ReLU.
+ * Convolution with explicit symmetric padding, fused with what follows it in a network: the frozen norm's scale and
+ * shift, the shortcut of a residual block, ReLU.
  *
  * tfjs's 'same' pads asymmetrically at stride 2, weights of PyTorch expect symmetric padding; tfjs's fused operation
  * keeps the bias and the output for the gradient even where they are not needed.
  */
 import * as tf from '@tensorflow/tfjs';
+import {sharedByInputs, usedOnlyHere} from './backward-memory.js';
 import {registerComposite, runKernel} from './composite.js';
 import {reluGradient} from './relu-gradient.js';
 
@@ -13,14 +15,23 @@ export type ConvolutionOptions = {
   /** Rows and columns of zeros on each of the four sides. */
   readonly padding: number;
   readonly bias?: tf.Tensor1D;
+  /** Multiplier of every output channel of the filter, [out]: that of a frozen norm. It has no gradient. */
+  readonly scale?: tf.Tensor1D;
+  /** Added before the ReLU, shaped as the result. */
+  readonly residual?: tf.Tensor4D;
   readonly relu?: boolean;
 };
 
 type Geometry = {stride: number; padding: number};
 type ShapeAttributes = Geometry & {shape: [number, number, number, number]};
 
+/** One name for each set of tensors that the gradient needs. */
+const kernelName = (scaled: boolean, relu: boolean): string =>
+  `Sf${scaled ? 'Scaled' : ''}Convolution${relu ? 'Relu' : ''}`;
+
 /**
- * relu(x * filter + bias); height and width become floor((size + 2 padding - kernel) / stride) + 1.
+ * relu(x * (scale filter) + bias + residual), each part where it is given; height and width become
+ * floor((size + 2 padding - kernel) / stride) + 1.
  *
  * @param x [B, H, W, in]
  * @param filter [kernel height, kernel width, in, out]
@@ -28,10 +39,16 @@ type ShapeAttributes = Geometry & {shape: [number, number, number, number]};
  * @returns [B, H', W', out]
  */
 export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {
-  const {stride, padding, bias, relu = false} = options;
+  const {stride, padding, bias, scale, residual, relu = false} = options;
   return runKernel<tf.Tensor4D>(
-    relu ? 'SfConvolutionRelu' : 'SfConvolution',
-    bias === undefined ? {x, filter} : {x, filter, bias},
+    kernelName(scale !== undefined, relu),
+    {
+      x,
+      filter,
+      ...(scale === undefined ? {} : {scale}),
+      ...(bias === undefined ? {} : {bias}),
+      ...(residual === undefined ? {} : {residual}),
+    },
     {stride, padding},
   );
 }
@@ -47,24 +64,28 @@ function padded(x: tf.Tensor4D, padding: number): tf.Tensor4D {
   ]);
 }
 
+const scaled = ({filter, scale}: tf.NamedTensorMap): tf.Tensor4D =>
+  (scale === undefined ? filter! : tf.mul(filter!, scale)) as tf.Tensor4D;
+
 function forward(inputs: tf.NamedTensorMap, {stride, padding}: Geometry): tf.Tensor4D {
-  const product = tf.conv2d(
-    padded(inputs.x as tf.Tensor4D, padding),
-    inputs.filter as tf.Tensor4D,
-    stride,
-    'valid',
-  );
-  return inputs.bias === undefined ? product : tf.add(product, inputs.bias);
+  const {x, bias, residual} = inputs;
+  const product = tf.conv2d(padded(x as tf.Tensor4D, padding), scaled(inputs), stride, 'valid');
+  const shifted = bias === undefined ? product : tf.add<tf.Tensor4D>(product, bias);
+  return residual === undefined ? shifted : tf.add(shifted, residual);
 }
 
-registerComposite('SfConvolution', forward);
-registerComposite<Geometry>('SfConvolutionRelu', (inputs, geometry) => tf.relu(forward(inputs, geometry)));
+for (const isScaled of [false, true]) {
+  registerComposite(kernelName(isScaled, false), forward);
+  registerComposite<Geometry>(kernelName(isScaled, true), (inputs, geometry) =>
+    tf.relu(forward(inputs, geometry)),
+  );
+}
 
 registerComposite<ShapeAttributes>('SfConvolutionInputGrad', (inputs, {stride, padding, shape}) => {
   const [batch, height, width, channels] = shape;
   const gradient = runKernel<tf.Tensor4D>(
     'Conv2DBackpropInput',
-    {dy: inputs.dy!, filter: inputs.filter!},
+    {dy: inputs.dy!, filter: scaled(inputs)},
     {
       strides: stride,
       pad: 'valid',
@@ -75,40 +96,58 @@ registerComposite<ShapeAttributes>('SfConvolutionInputGrad', (inputs, {stride, p
   return padding === 0 ? gradient : tf.slice4d(gradient, [0, padding, padding, 0], shape);
 });
 
-registerComposite<ShapeAttributes>('SfConvolutionFilterGrad', (inputs, {stride, padding, shape}) =>
-  runKernel<tf.Tensor4D>(
+registerComposite<ShapeAttributes>('SfConvolutionFilterGrad', (inputs, {stride, padding, shape}) => {
+  const gradient = runKernel<tf.Tensor4D>(
     'Conv2DBackpropFilter',
     {x: padded(inputs.x as tf.Tensor4D, padding), dy: inputs.dy!},
     {strides: stride, pad: 'valid', dataFormat: 'NHWC', filterShape: shape},
-  ),
-);
+  );
+  return inputs.scale === undefined ? gradient : tf.mul(gradient, inputs.scale);
+});
 
 registerComposite('SfBiasGrad', inputs => tf.sum(inputs.dy!, [0, 1, 2]));
 
-function gradients(dy: tf.Tensor, x: tf.Tensor, filter: tf.Tensor, {stride, padding}: Geometry) {
-  return {
-    x: () => runKernel<tf.Tensor>('SfConvolutionInputGrad', {dy, filter}, {stride, padding, shape: x.shape}),
-    filter: () =>
-      runKernel<tf.Tensor>('SfConvolutionFilterGrad', {x, dy}, {stride, padding, shape: filter.shape}),
-    bias: () => runKernel<tf.Tensor>('SfBiasGrad', {dy}),
-  };
+for (const isScaled of [false, true]) {
+  for (const relu of [false, true]) {
+    tf.registerGradient({
+      kernelName: kernelName(isScaled, relu),
+      inputsToSave: isScaled ? ['x', 'filter', 'scale'] : ['x', 'filter'],
+      outputsToSave: [relu],
+      gradFunc: (dy, saved, attributes) => {
+        const [x, filter] = saved as [tf.Tensor, tf.Tensor];
+        const scale: {scale?: tf.Tensor} = isScaled ? {scale: saved[2]!} : {};
+        const y = relu ? saved.at(-1) : undefined;
+        return gradients(dy as tf.Tensor, {x, filter, ...scale}, saved, attributes as Geometry, y);
+      },
+    });
+  }
 }
 
-tf.registerGradient({
-  kernelName: 'SfConvolution',
-  inputsToSave: ['x', 'filter'],
-  gradFunc: (dy, saved, attributes) => {
-    const [x, filter] = saved as [tf.Tensor, tf.Tensor];
-    return gradients(dy as tf.Tensor, x, filter, attributes as Geometry);
-  },
-});
-
-tf.registerGradient({
-  kernelName: 'SfConvolutionRelu',
-  inputsToSave: ['x', 'filter'],
-  outputsToSave: [true],
-  gradFunc: (dy, saved, attributes) => {
-    const [x, filter, y] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
-    return gradients(reluGradient(dy as tf.Tensor, y), x, filter, attributes as Geometry);
-  },
-});
+/** The tape calls those that lead to something it differentiates by: a frozen filter costs nothing. */
+function gradients(
+  dy: tf.Tensor,
+  {x, filter, ...scale}: {x: tf.Tensor; filter: tf.Tensor; scale?: tf.Tensor},
+  saved: tf.Tensor[],
+  {stride, padding}: Geometry,
+  y: tf.Tensor | undefined,
+) {
+  usedOnlyHere(dy, saved);
+  const dz = y === undefined ? dy : sharedByInputs(reluGradient(dy, y));
+  return {
+    x: () =>
+      runKernel<tf.Tensor>(
+        'SfConvolutionInputGrad',
+        {dy: dz, filter, ...scale},
+        {stride, padding, shape: x.shape},
+      ),
+    filter: () =>
+      runKernel<tf.Tensor>(
+        'SfConvolutionFilterGrad',
+        {x, dy: dz, ...scale},
+        {stride, padding, shape: filter.shape},
+      ),
+    bias: () => runKernel<tf.Tensor>('SfBiasGrad', {dy: dz}),
+    // A handle of its own: the tape disposes a gradient that it has added to another one.
+    residual: () => dz.clone(),
+  };
+}

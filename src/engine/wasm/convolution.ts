@@ -1,5 +1,6 @@
 /** Convolutions on the wasm engine: ours (ops/convolution.ts), and the stock gradients of `tf.conv2d`. */
 import * as tf from '@tensorflow/tfjs';
+import type {BackendWasm} from '@tensorflow/tfjs-backend-wasm';
 import {registerWasmKernel, type WasmCall} from './kernel.js';
 
 type Shape4 = readonly [number, number, number, number];
@@ -9,7 +10,40 @@ type ShapeAttributes = Geometry & {shape: [number, number, number, number]};
 
 const shape4 = (tensor: tf.TensorInfo): Shape4 => tensor.shape as [number, number, number, number];
 
+function stock(name: string, backend: BackendWasm, a: tf.TensorInfo, b: tf.TensorInfo): tf.TensorInfo {
+  return tf.getKernel(name, 'wasm').kernelFunc({inputs: {a, b}, backend, attrs: {}}) as tf.TensorInfo;
+}
+
+/** Runs `use` with the filter multiplied by the scale where there is one. */
+function withScaledFilter<Attributes extends Geometry>(
+  call: WasmCall<Attributes>,
+  use: (call: WasmCall<Attributes>) => tf.TensorInfo,
+): tf.TensorInfo {
+  const {scale, ...inputs} = call.inputs;
+  if (scale === undefined) return use(call);
+  const filter = stock('Multiply', call.backend, inputs.filter!, scale);
+  const result = use({...call, inputs: {...inputs, filter}});
+  call.backend.disposeData(filter.dataId);
+  return result;
+}
+
+/** The operations of ops/convolution.ts, forward. */
 function forward(call: WasmCall<Geometry>, relu: boolean): tf.TensorInfo {
+  const {residual} = call.inputs;
+  const y = withScaledFilter(call, scaled => product(scaled, relu && residual === undefined));
+  if (residual === undefined) return y;
+  tf.util.assertShapesMatch(y.shape, residual.shape, 'convolution and its residual: ');
+  if (relu) {
+    call.module.call('addRelu', y, residual, y, tf.util.sizeFromShape(y.shape));
+    return y;
+  }
+  const sum = stock('Add', call.backend, y, residual);
+  call.backend.disposeData(y.dataId);
+  return sum;
+}
+
+/** relu(x * filter + bias). */
+function product(call: WasmCall<Geometry>, relu: boolean): tf.TensorInfo {
   const {inputs, attributes, backend, module} = call;
   const {stride, padding} = attributes;
   const [batch, height, width, channels] = shape4(inputs.x!);
@@ -118,15 +152,24 @@ function stockGeometry(
 }
 
 export function registerConvolution(): void {
-  registerWasmKernel<Geometry>('SfConvolution', call => forward(call, false));
-  registerWasmKernel<Geometry>('SfConvolutionRelu', call => forward(call, true));
+  for (const name of ['SfConvolution', 'SfScaledConvolution']) {
+    registerWasmKernel<Geometry>(name, call => forward(call, false));
+    registerWasmKernel<Geometry>(`${name}Relu`, call => forward(call, true));
+  }
   registerWasmKernel<ShapeAttributes>('SfConvolutionInputGrad', call => {
     const {shape, stride, padding} = call.attributes;
-    return inputGradient(call, shape, stride, {top: padding, left: padding});
+    return withScaledFilter(call, scaled =>
+      inputGradient(scaled, shape, stride, {top: padding, left: padding}),
+    );
   });
   registerWasmKernel<ShapeAttributes>('SfConvolutionFilterGrad', call => {
     const {shape, stride, padding} = call.attributes;
-    return filterGradient(call, shape, stride, {top: padding, left: padding});
+    const gradient = filterGradient(call, shape, stride, {top: padding, left: padding});
+    const {scale} = call.inputs;
+    if (scale === undefined) return gradient;
+    const scaled = stock('Multiply', call.backend, gradient, scale);
+    call.backend.disposeData(gradient.dataId);
+    return scaled;
   });
   registerWasmKernel<StockAttributes & {inputShape: [number, number, number, number]}>(
     'Conv2DBackpropInput',

@@ -4,6 +4,8 @@ import {convolution} from '../../../src/engine/ops/convolution.js';
 import {
   assertEnginesAgree,
   assertGradient,
+  ENGINES,
+  FAST_ENGINES,
   floats,
   integer,
   type Operation,
@@ -21,7 +23,20 @@ const operation =
       ...(bias === undefined ? {} : {bias: bias as tf.Tensor1D}),
     });
 
-for (const engine of ['cpu', 'wasm'] as const) {
+/** With scale and residual; differentiated by x, filter, bias and, before the scale, the residual. */
+const joined =
+  (stride: number, padding: number, relu: boolean): Operation =>
+  (x, filter, bias, residual, scale) =>
+    convolution(x as tf.Tensor4D, filter as tf.Tensor4D, {
+      stride,
+      padding,
+      relu,
+      bias: bias as tf.Tensor1D,
+      residual: residual as tf.Tensor4D,
+      scale: scale as tf.Tensor1D,
+    });
+
+for (const engine of ENGINES) {
   test.serial(`convolution sums a padded window, adds the bias and cuts at zero on ${engine}`, async t => {
     const y = await onEngine(t, engine, () =>
       tf.tidy(() => {
@@ -43,7 +58,7 @@ for (const engine of ['cpu', 'wasm'] as const) {
 }
 
 test.serial(
-  'convolution and its three gradients agree between wasm and cpu over shapes, strides and paddings',
+  'convolution and its three gradients agree between engines over shapes, strides and paddings',
   async t => {
     let cases = 0;
     while (cases < 60) {
@@ -60,6 +75,64 @@ test.serial(
     }
   },
 );
+
+for (const engine of ENGINES) {
+  test.serial(`scale multiplies the filter, the residual is added before the ReLU on ${engine}`, async t => {
+    const y = await onEngine(t, engine, () =>
+      tf.tidy(() => {
+        // Channels of x * filter: 1, 2; scaled by 3 and -1: 3, -2; plus bias 1, 1 and residual -5, 2: -1, 1.
+        const x = tf.tensor4d([1], [1, 1, 1, 1]);
+        const filter = tf.tensor4d([1, 2], [1, 1, 1, 2]);
+        const [scale, bias] = [tf.tensor1d([3, -1]), tf.tensor1d([1, 1])];
+        const residual = tf.tensor4d([-5, 2], [1, 1, 1, 2]);
+        const options = {stride: 1, padding: 0, scale, bias, residual};
+        return [
+          [...convolution(x, filter, options).dataSync()],
+          [...convolution(x, filter, {...options, relu: true}).dataSync()],
+        ];
+      }),
+    );
+    t.deepEqual(y, [
+      [-1, 1],
+      [0, 1],
+    ]);
+  });
+}
+
+test.serial('convolution with scale and residual, and its four gradients, agree between engines', async t => {
+  for (const [[height, width], size, stride, channels, out] of [
+    [[6, 7], 1, 1, 5, 18],
+    [[7, 5], 1, 2, 16, 32],
+    [[8, 9], 3, 1, 16, 16],
+    [[9, 8], 3, 2, 32, 16],
+    [[6, 6], 5, 1, 3, 7],
+  ] as const) {
+    for (const relu of [false, true]) {
+      const side = (length: number) => Math.floor((length - 1) / stride) + 1;
+      const inputs = [
+        floats([2, height, width, channels]),
+        floats([size, size, channels, out]),
+        floats([out]),
+        floats([2, side(height), side(width), out]),
+        floats([out], 2),
+      ];
+      await assertEnginesAgree(t, joined(stride, size >> 1, relu), inputs, 4, 1e-5);
+    }
+  }
+});
+
+test.serial('the gradients of scale and residual are finite differences', async t => {
+  const residual: Values = {values: new Float32Array(18).fill(3), shape: [1, 3, 3, 2], dtype: 'float32'};
+  const inputs = [
+    floats([1, 3, 3, 2], 0.3),
+    floats([3, 3, 2, 2], 0.3),
+    floats([2], 0.5),
+    residual,
+    floats([2]),
+  ];
+  // At most 18 products of 0.09, so that 3 keeps every output above zero.
+  await assertGradient(t, joined(1, 1, true), inputs, 4);
+});
 
 test.serial('convolution agrees where blocks of pixels, channels and tiles end', async t => {
   // 700 columns exceed the filter gradient's block of 512 pixels; 5x5x96 leave 3 tiles to a block of windows.
@@ -112,7 +185,7 @@ test.serial('the gradients of convolution are finite differences', async t => {
   await assertGradient(t, operation(1, 1, true), inputs, 3);
 });
 
-test.serial("tf.conv2d trains on wasm: 'same', explicit padding and stride 2", async t => {
+test.serial("tf.conv2d trains: 'same', explicit padding and stride 2", async t => {
   const paddings = [
     'same',
     'valid',
@@ -143,34 +216,50 @@ test.serial("tf.conv2d trains on wasm: 'same', explicit padding and stride 2", a
 });
 
 test.serial('a frozen filter or an image without gradient costs no gradient kernel', async t => {
-  const names = await onEngine(t, 'wasm', () => {
-    const ones = tf.ones([1, 1, 1, 1]);
-    const filter = tf.variable(ones);
-    const x = tf.ones([1, 2, 2, 1]) as tf.Tensor4D;
-    const called: string[] = [];
-    const config = tf.getKernel('SfConvolutionInputGrad', 'wasm');
-    const {kernelFunc} = config;
-    config.kernelFunc = call => {
-      called.push('input');
-      return kernelFunc(call);
-    };
-    const {value, grads} = tf.variableGrads(() =>
-      tf.sum(convolution(x, filter as tf.Tensor4D, {stride: 1, padding: 0})),
-    );
-    config.kernelFunc = kernelFunc;
-    tf.dispose([value, grads, x, filter, ones]);
-    return called;
-  });
-  t.deepEqual(names, []);
+  for (const engine of FAST_ENGINES) {
+    const names = await onEngine(t, engine, () => {
+      const ones = tf.ones([1, 1, 1, 1]);
+      const filter = tf.variable(ones);
+      const x = tf.ones([1, 2, 2, 1]) as tf.Tensor4D;
+      const called: string[] = [];
+      const config = tf.getKernel('SfConvolutionInputGrad', engine);
+      const {kernelFunc} = config;
+      config.kernelFunc = call => {
+        called.push('input');
+        return kernelFunc(call);
+      };
+      const {value, grads} = tf.variableGrads(() =>
+        tf.sum(convolution(x, filter as tf.Tensor4D, {stride: 1, padding: 0})),
+      );
+      config.kernelFunc = kernelFunc;
+      tf.dispose([value, grads, x, filter, ones]);
+      return called;
+    });
+    t.deepEqual(names, [], engine);
+  }
 });
 
 test.serial('a filter for other channels than the input is refused', async t => {
-  await onEngine(t, 'wasm', () => {
-    const x = tf.ones([1, 2, 2, 3]) as tf.Tensor4D;
-    const filter = tf.ones([1, 1, 4, 1]) as tf.Tensor4D;
-    t.throws(() => convolution(x, filter, {stride: 1, padding: 0}), {
-      message: 'convolution: input has 3 channels, filter expects 4',
+  for (const engine of FAST_ENGINES) {
+    await onEngine(t, engine, () => {
+      const x = tf.ones([1, 2, 2, 3]) as tf.Tensor4D;
+      const filter = tf.ones([1, 1, 4, 1]) as tf.Tensor4D;
+      t.throws(() => convolution(x, filter, {stride: 1, padding: 0}), {
+        message: /onvolution: input has 3 channels, filter expects 4$/,
+      });
+      tf.dispose([x, filter]);
     });
-    tf.dispose([x, filter]);
-  });
+  }
+});
+
+test.serial('a residual or a bias of another shape than the result is refused', async t => {
+  for (const engine of FAST_ENGINES) {
+    await onEngine(t, engine, () => {
+      const x = tf.ones([1, 2, 2, 3]) as tf.Tensor4D;
+      const filter = tf.ones([1, 1, 3, 2]) as tf.Tensor4D;
+      const residual = tf.ones([1, 2, 1, 2]) as tf.Tensor4D;
+      t.throws(() => convolution(x, filter, {stride: 1, padding: 0, residual}), {message: /residual/});
+      tf.dispose([x, filter, residual]);
+    });
+  }
 });

@@ -52,12 +52,14 @@ export function registerFusedConvolution(): void {
       ),
     );
   };
-  registerTorchKernel<Geometry>('SfConvolution', (backend, inputs, geometry) =>
-    forward(backend, inputs, geometry, false),
-  );
-  registerTorchKernel<Geometry>('SfConvolutionRelu', (backend, inputs, geometry) =>
-    forward(backend, inputs, geometry, true),
-  );
+  for (const name of ['SfConvolution', 'SfScaledConvolution']) {
+    registerTorchKernel<Geometry>(name, (backend, inputs, geometry) =>
+      forward(backend, inputs, geometry, false),
+    );
+    registerTorchKernel<Geometry>(`${name}Relu`, (backend, inputs, geometry) =>
+      forward(backend, inputs, geometry, true),
+    );
+  }
 
   registerTorchKernel<ShapeAttributes>('SfConvolutionInputGrad', (backend, inputs, attributes) => {
     const {dy, filter, scale} = inputs;
