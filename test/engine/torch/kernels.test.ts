@@ -174,3 +174,23 @@ torchTest('what the addon refuses names the kernel, in one line', async t => {
     t.throws(() => tf.relu(tf.tensor1d(['text']) as tf.Tensor), {message: /string/});
   });
 });
+
+torchTest('an argument of another type, and a tensor that is not there, are refused', async t => {
+  await openEngine('torch');
+  const {Relu} = functionsOf<{Relu(x?: unknown): number}>();
+  t.throws(() => Relu(), {message: "an argument is not a tensor's handle", code: 'NATIVE'});
+  t.throws(() => Relu('1'), {message: "an argument is not a tensor's handle"});
+  t.throws(() => Relu(-1), {message: /^there is no tensor with handle/});
+});
+
+torchTest('a reset of tfjs frees what the addon holds', async t => {
+  await openEngine('torch');
+  const native = functionsOf<CoreFunctions>();
+  const kept = tf.ones([3]);
+  t.true(native.tensorCount() > 0);
+  tf.engine().reset();
+  t.is(native.tensorCount(), 0);
+  kept.dispose();
+  await openEngine('torch');
+  await onTorch(t, () => t.deepEqual(valuesOf(tf.ones([2])), [1, 1]));
+});
