@@ -18,6 +18,7 @@ export type CoreFunctions = {
   configure(gpu: number, threads: number, precision: string, deterministic: boolean): void;
   synchronize(): void;
   describe(): NativeDescription;
+  fromNumber(value: number, dtype: number): Handle;
   fromValues(values: Float32Array | Int32Array | Uint8Array, shape: readonly number[]): Handle;
   read(handle: Handle, into: Float32Array | Int32Array | Uint8Array): void;
   /** [count, then of each tensor: handle, dtype, rank, sizes...]. */

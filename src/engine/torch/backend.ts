@@ -128,8 +128,15 @@ export class TorchBackend extends tf.KernelBackend {
 
   private fill(data: TensorData, values: tf.backend_util.BackendValues): void {
     const {shape, dtype} = data;
-    if (dtype === 'string') data.strings = values as Uint8Array[];
-    else data.handle = this.native.fromValues(typedValues(values, shape, dtype), shape);
+    if (dtype === 'string') {
+      data.strings = values as Uint8Array[];
+    } else {
+      const typed = typedValues(values, shape, dtype);
+      data.handle =
+        shape.length === 0
+          ? this.native.fromNumber(typed[0]!, dtypeCode(dtype))
+          : this.native.fromValues(typed, shape);
+    }
     this.count++;
   }
 

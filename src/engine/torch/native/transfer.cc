@@ -60,6 +60,24 @@ at::Tensor from_values(const TypedArray& array, const std::vector<int64_t>& shap
   return tensor;
 }
 
+// A scalar: a GPU need not wait for the copy of an array.
+at::Tensor from_number(double value, int64_t dtype) {
+  const auto type = scalar_type_of(dtype);
+  auto tensor = at::empty({}, at::TensorOptions().dtype(type).device(device()));
+  if (!tensor.device().is_cpu()) return tensor.fill_(value);
+  switch (dtype) {
+    case DTYPE_FLOAT32:
+      *tensor.data_ptr<float>() = static_cast<float>(value);
+      break;
+    case DTYPE_INT32:
+      *tensor.data_ptr<int32_t>() = static_cast<int32_t>(value);
+      break;
+    default:
+      *tensor.data_ptr<bool>() = value != 0;
+  }
+  return tensor;
+}
+
 // Copies a tensor's values into an array of its dtype and size.
 void read(const at::Tensor& tensor, const TypedArray& into) {
   if (into.type != tensor.scalar_type() || into.length != tensor.numel()) {
@@ -92,6 +110,7 @@ at::Tensor reshape(const at::Tensor& x, const std::vector<int64_t>& shape) { ret
 
 void export_tensors(Exports& exports) {
   exports.add_raw("results", &results);
+  exports.add("fromNumber", &from_number);
   exports.add("fromValues", &from_values);
   exports.add("read", &read);
   exports.add("release", &release_handle);
