@@ -14,7 +14,7 @@ export const ENGINE_CHOICES = [
 ] as const satisfies readonly EngineChoice[];
 
 /** What `auto` tries, the fastest first. `cpu` is the reference of the tests and never a default. */
-export const AUTO_ORDER = ['tensorflow', 'wasm'] as const satisfies readonly EngineName[];
+export const AUTO_ORDER = ['torch', 'tensorflow', 'wasm'] as const satisfies readonly EngineName[];
 
 export const PRECISIONS = ['fp32', 'tf32', 'bf16'] as const;
 /** What convolutions and matrix products multiply in; parameters, losses and reductions are float32 always. */

@@ -128,7 +128,7 @@ test('sf env says what computes here and why, as text and as JSON', async t => {
   t.deepEqual([text.code, text.stderr], [0, '']);
   t.regex(text.stdout, /^Node {2,}\d+\.\d+\.\d+, /m);
   t.regex(text.stdout, /^ {2}wasm {2,}yes {2}\S/m);
-  t.regex(text.stdout, /^ {2}--engine auto takes (tensorflow|wasm): \S/m);
+  t.regex(text.stdout, /^ {2}--engine auto takes (torch|tensorflow|wasm): \S/m);
   t.regex(text.stdout, /^ {2}resultsDir {2,}\/.* {2}\(default\)$/m);
   const {versions, auto, engines, settings} = JSON.parse(json.stdout);
   t.is(versions.tfjs, '4.22.0');
