@@ -33,7 +33,6 @@ using Binary = at::Tensor (*)(const at::Tensor&, const at::Tensor&);
 at::Tensor add(const at::Tensor& a, const at::Tensor& b) { return at::add(a, b); }
 at::Tensor subtract(const at::Tensor& a, const at::Tensor& b) { return at::sub(a, b); }
 at::Tensor quotient(const at::Tensor& a, const at::Tensor& b) { return at::div(a, b); }
-at::Tensor floor_quotient(const at::Tensor& a, const at::Tensor& b) { return at::div(a, b, "floor"); }
 at::Tensor remainder(const at::Tensor& a, const at::Tensor& b) { return at::remainder(a, b); }
 at::Tensor squared_difference(const at::Tensor& a, const at::Tensor& b) { return at::sub(a, b).square_(); }
 
@@ -59,7 +58,7 @@ at::Tensor named(const at::Tensor& a, const at::Tensor& b) {
 
 // int32, whatever the inputs are.
 at::Tensor floor_div(const at::Tensor& a, const at::Tensor& b) {
-  return converted(floor_quotient(a.to(at::kDouble), b.to(at::kDouble)), at::kInt);
+  return converted(at::div(a.to(at::kDouble), b.to(at::kDouble)).floor_(), at::kInt);
 }
 
 // x where it is not negative, else alpha x; float32.

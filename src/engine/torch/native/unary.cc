@@ -1,6 +1,6 @@
 // Element-wise functions of one tensor, exported under the names of tfjs's kernels. The result has the dtype
-// of the input unless said otherwise: of int32 and bool it is computed in float32 where it need not be whole,
-// and converted back.
+// of the input unless said otherwise: of int32 and bool it is computed in double precision where it need not
+// be whole, and cut off.
 #include <ATen/ops/abs.h>
 #include <ATen/ops/acos.h>
 #include <ATen/ops/acosh.h>
@@ -65,7 +65,7 @@ at::Tensor round_half_to_even(const at::Tensor& x) { return at::round(x); }
 template <Unary function>
 at::Tensor in_float(const at::Tensor& x) {
   if (x.scalar_type() == at::kFloat) return function(x);
-  return converted(function(x.to(at::kFloat)), x.scalar_type());
+  return converted(converted(function(x.to(at::kDouble)), at::kInt), x.scalar_type());
 }
 
 // Functions that take whole numbers to whole numbers; ATen lacks many of them for bool.
@@ -118,14 +118,14 @@ void export_unary(Exports& exports) {
   exports.add("Asinh", &in_float<at::asinh>);
   exports.add("Atan", &in_float<at::atan>);
   exports.add("Atanh", &in_float<at::atanh>);
-  exports.add("Ceil", &in_float<at::ceil>);
+  exports.add("Ceil", &in_own_type<at::ceil>);
   exports.add("Cos", &in_float<at::cos>);
   exports.add("Cosh", &in_float<at::cosh>);
   exports.add("Elu", &in_float<elu>);
   exports.add("Erf", &in_float<at::erf>);
   exports.add("Exp", &exp_as_float);
   exports.add("Expm1", &in_float<at::expm1>);
-  exports.add("Floor", &in_float<at::floor>);
+  exports.add("Floor", &in_own_type<at::floor>);
   exports.add("IsFinite", &at::isfinite);
   exports.add("IsInf", &at::isinf);
   exports.add("IsNan", &at::isnan);
@@ -136,7 +136,7 @@ void export_unary(Exports& exports) {
   exports.add("Reciprocal", &in_float<at::reciprocal>);
   exports.add("Relu", &in_own_type<at::relu>);
   exports.add("Relu6", &in_own_type<relu6>);
-  exports.add("Round", &in_float<round_half_to_even>);
+  exports.add("Round", &in_own_type<round_half_to_even>);
   exports.add("Rsqrt", &in_float<at::rsqrt>);
   exports.add("Selu", &in_float<at::selu>);
   exports.add("Sigmoid", &in_float<at::sigmoid>);
