@@ -1,6 +1,8 @@
 /** Registers every kernel of the backend `torch`, a family at a time. */
 import {registerBinary} from './binary.js';
+import {registerBlockKernels} from './blocks.js';
 import {registerDetection} from './detection.js';
+import {registerDilationKernels} from './dilation.js';
 import {registerEinsum} from './einsum.js';
 import {registerFill} from './fill.js';
 import {registerFusedConvolution} from './fused-convolution.js';
@@ -9,16 +11,20 @@ import {registerFusedLosses} from './fused-losses.js';
 import {registerFusedRows} from './fused-rows.js';
 import {registerFusedSgd} from './fused-sgd.js';
 import {registerGatherKernels} from './gather.js';
+import {registerImageKernels} from './images.js';
 import {registerJoinKernels} from './joins.js';
 import {registerMatMul} from './mat-mul.js';
+import {registerNormalizationKernels} from './normalization.js';
 import {registerReduce} from './reduce.js';
 import {registerSample} from './sample.js';
 import {registerScan} from './scan.js';
+import {registerScatterKernels} from './scatter.js';
 import {registerSegments} from './segments.js';
 import {registerSliceKernels} from './slices.js';
 import {registerSort} from './sort.js';
 import {registerSparse} from './sparse.js';
 import {registerStorageKernels} from './storage.js';
+import {registerSuppressionKernels} from './suppression.js';
 import {registerUnary} from './unary.js';
 
 let registered = false;
@@ -28,7 +34,9 @@ export function registerTorchKernels(): void {
   if (registered) return;
   registered = true;
   registerBinary();
+  registerBlockKernels();
   registerDetection();
+  registerDilationKernels();
   registerEinsum();
   registerFill();
   registerFusedConvolution();
@@ -37,15 +45,19 @@ export function registerTorchKernels(): void {
   registerFusedRows();
   registerFusedSgd();
   registerGatherKernels();
+  registerImageKernels();
   registerJoinKernels();
   registerMatMul();
+  registerNormalizationKernels();
   registerReduce();
   registerSample();
   registerScan();
+  registerScatterKernels();
   registerSegments();
   registerSliceKernels();
   registerSort();
   registerSparse();
   registerStorageKernels();
+  registerSuppressionKernels();
   registerUnary();
 }

@@ -51,9 +51,12 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   // First: what is allocated before it is not its own to free.
   export_memory(exports);
   export_binary(exports);
+  export_blocks(exports);
   export_convert(exports);
   export_cpu_products(exports);
+  export_crop(exports);
   export_device(exports);
+  export_dilation(exports);
   export_einsum(exports);
   export_fill(exports);
   export_fused_convolution(exports);
@@ -63,12 +66,15 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_mat_mul(exports);
   export_max_pool(exports);
   export_nms(exports);
+  export_normalization(exports);
   export_reduce(exports);
   export_relu(exports);
+  export_resize(exports);
   export_roi_align(exports);
   export_rows(exports);
   export_sample(exports);
   export_scan(exports);
+  export_scatter(exports);
   export_segments(exports);
   export_sgd(exports);
   export_sigmoid_losses(exports);
@@ -81,6 +87,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_transpose(exports);
   export_unary(exports);
   export_upsample(exports);
+  export_warp(exports);
   return target;
 }
 

@@ -1,8 +1,10 @@
 // Tensors side by side, in a frame, and repeated.
-#include <ATen/core/Tensor.h>
+#include "joins.h"
+
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
 
 #include <vector>
@@ -20,16 +22,22 @@ at::Tensor concat(const std::vector<at::Tensor>& tensors, int64_t axis) {
 
 at::Tensor pack(const std::vector<at::Tensor>& tensors, int64_t axis) { return at::stack(tensors, axis); }
 
-// `paddings` has two numbers an axis: how many places before and behind.
+}  // namespace
+
 at::Tensor pad(const at::Tensor& x, const std::vector<int64_t>& paddings, double value) {
   // ATen's begin with the last axis.
   std::vector<int64_t> from_last;
   for (int64_t axis = x.dim() - 1; axis >= 0; --axis) {
-    from_last.push_back(paddings[2 * axis]);
-    from_last.push_back(paddings[2 * axis + 1]);
+    from_last.push_back(paddings.at(2 * axis));
+    from_last.push_back(paddings.at(2 * axis + 1));
   }
-  return at::constant_pad_nd(x, from_last, value);
+  if (x.numel() > 0) return at::constant_pad_nd(x, from_last, value);
+  auto shape = x.sizes().vec();
+  for (int64_t axis = 0; axis < x.dim(); ++axis) shape[axis] += paddings[2 * axis] + paddings[2 * axis + 1];
+  return at::full(shape, value, x.options());
 }
+
+namespace {
 
 // The places of an axis seen in mirrors at its ends, which repeat the outermost place (symmetric) or not.
 at::Tensor mirrored_places(int64_t size, int64_t before, int64_t behind, bool symmetric) {

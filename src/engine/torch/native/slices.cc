@@ -1,6 +1,7 @@
 // Parts of a tensor. A part has memory of its own, unless it is the whole tensor: what is kept of a large
 // result must not keep all of it.
-#include <ATen/core/Tensor.h>
+#include "slices.h"
+
 #include <ATen/ops/flip.h>
 
 #include <vector>
@@ -15,11 +16,15 @@ at::Tensor own(const at::Tensor& part, const at::Tensor& whole) {
   return shares ? part.clone() : part.contiguous();
 }
 
+}  // namespace
+
 at::Tensor slice(const at::Tensor& x, const std::vector<int64_t>& begin, const std::vector<int64_t>& size) {
   at::Tensor part = x;
   for (size_t axis = 0; axis < size.size(); ++axis) part = part.narrow(axis, begin.at(axis), size[axis]);
   return own(part, x);
 }
+
+namespace {
 
 // Along each axis the elements begin, begin + stride, ..., as many as `size` says; a stride may be negative.
 // The result has the shape `shape`, which may have more axes of size 1 or fewer.

@@ -1,6 +1,7 @@
 // Transposition. ATen's copy of a permuted tensor reads memory with a stride; here two axes at a time change
 // places in square blocks, so that both sides go through memory in whole cache lines.
-#include <ATen/core/Tensor.h>
+#include "transpose.h"
+
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
@@ -130,7 +131,8 @@ void transpose_into(const std::vector<Axis>& axes, const void* x, void* y) {
   }
 }
 
-// The axis i of the result is the axis permutation[i] of x. Shares the memory of x where no element moves.
+}  // namespace
+
 at::Tensor transpose(const at::Tensor& x, const std::vector<int64_t>& permutation) {
   const at::Tensor view = x.permute(permutation);
   if (!x.is_cpu()) return view.contiguous();
@@ -144,8 +146,6 @@ at::Tensor transpose(const at::Tensor& x, const std::vector<int64_t>& permutatio
   }
   return y;
 }
-
-}  // namespace
 
 void export_transpose(Exports& exports) { exports.add("transpose", &transpose); }
 
