@@ -1,9 +1,10 @@
 /** ResNet: He et al., "Deep residual learning for image recognition", Table 1. Maps C2 to C5 at strides 4 to 32. */
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type {BackboneConfig} from '../config/run.js';
 import {maxPool} from '../engine/ops/max-pool.js';
 import {noGrad} from '../engine/ops/no-grad.js';
 import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';
+import {sequence} from '../layers/sequence.js';
 
 /** C3, C4, C5: [B, H/8, W/8, c3], [B, H/16, W/16, c4], [B, H/32, W/32, c5]. */
 export type BackboneMaps = readonly [c3: tf.Tensor4D, c4: tf.Tensor4D, c5: tf.Tensor4D];
@@ -76,7 +77,7 @@ export function resnet(scope: ModelScope, config: BackboneConfig, inputStd: numb
       inChannels = outChannels;
       return layer;
     });
-    return {outChannels, layer: (x: tf.Tensor4D) => layers.reduce((y, block) => block(y), x)};
+    return {outChannels, layer: sequence(layers)};
   });
 
   const res1 = (images: tf.Tensor4D) => maxPool(stem(images), {size: 3, stride: 2, padding: 1});
@@ -90,7 +91,10 @@ export function resnet(scope: ModelScope, config: BackboneConfig, inputStd: numb
       let x = frozen >= 1 ? runFrozen(res1, images) : res1(images);
       const maps: tf.Tensor4D[] = [];
       for (const [index, stage] of stages.entries()) {
+        const previous = x;
         x = frozen >= index + 2 ? runFrozen(stage.layer, x) : stage.layer(x);
+        // The stem's and C2's maps have been read; those of C3 to C5 are the result.
+        if (index < 2) previous.dispose();
         maps.push(x);
       }
       return [maps[1]!, maps[2]!, maps[3]!];
@@ -119,7 +123,7 @@ function basicBlock(scope: ModelScope, name: string, options: BlockOptions): Lay
     normScale: branchScale,
   });
   const shortcut = projection(scope, name, options);
-  return x => conv2(conv1(x), shortcut(x));
+  return x => tf.tidy(() => conv2(conv1(x), shortcut(x)));
 }
 
 /** 1x1, 3x3, 1x1 convolutions (ResNet-50 and deeper). */
@@ -152,7 +156,7 @@ function bottleneckBlock(scope: ModelScope, name: string, options: BlockOptions)
     normScale: branchScale,
   });
   const shortcut = projection(scope, name, options);
-  return x => conv3(conv2(conv1(x)), shortcut(x));
+  return x => tf.tidy(() => conv3(conv2(conv1(x)), shortcut(x)));
 }
 
 /** The identity where shapes agree, else a strided 1x1 convolution (option B of the paper). */

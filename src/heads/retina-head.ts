@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type {RetinaNetConfig} from '../config/run.js';
 import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';
+import {sequence} from '../layers/sequence.js';
 
 export type DensePredictions = {
   readonly logits: tf.Tensor3D; // [B, A, C]
@@ -34,7 +35,7 @@ export function retinaHead(
         initial,
       }),
     );
-    return x => layers.reduce((y, layer) => layer(y), x);
+    return sequence(layers);
   };
   const predictor = (name: string, outChannels: number, bias: number): Layer =>
     convolutionLayer(scope, `head.${name}`, {
@@ -59,11 +60,11 @@ export function retinaHead(
     );
   return levels => ({
     logits: flatten(
-      levels.map(level => classLogits(classTower(level))),
+      levels.map(level => tf.tidy(() => classLogits(classTower(level)))),
       classes,
     ),
     deltas: flatten(
-      levels.map(level => boxDeltas(boxTower(level))),
+      levels.map(level => tf.tidy(() => boxDeltas(boxTower(level)))),
       4,
     ),
   });
