@@ -1,15 +1,12 @@
 // Tensors side by side, in a frame, and repeated.
 #include "joins.h"
 
-#include <ATen/ops/cat.h>
-#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/full.h>
-#include <ATen/ops/stack.h>
 
 #include <vector>
 
 #include "families.h"
+#include "moves.h"
 
 namespace sf {
 namespace {
@@ -17,24 +14,43 @@ namespace {
 // Of the dtype of the first.
 at::Tensor concat(const std::vector<at::Tensor>& tensors, int64_t axis) {
   if (tensors.size() == 1) return tensors[0];
-  return at::cat(tensors, axis).to(tensors[0].scalar_type());
+  auto shape = tensors[0].sizes().vec();
+  shape.at(axis) = 0;
+  for (const at::Tensor& tensor : tensors) shape[axis] += tensor.size(axis);
+  at::Tensor y = at::empty(shape, tensors[0].options());
+  int64_t begin = 0;
+  for (const at::Tensor& tensor : tensors) {
+    move_elements(tensor.to(y.scalar_type()), y.narrow(axis, begin, tensor.size(axis)));
+    begin += tensor.size(axis);
+  }
+  return y;
 }
 
-at::Tensor pack(const std::vector<at::Tensor>& tensors, int64_t axis) { return at::stack(tensors, axis); }
+// Of one shape and dtype, along a new axis.
+at::Tensor pack(const std::vector<at::Tensor>& tensors, int64_t axis) {
+  auto shape = tensors.at(0).sizes().vec();
+  shape.insert(shape.begin() + axis, static_cast<int64_t>(tensors.size()));
+  at::Tensor y = at::empty(shape, tensors[0].options());
+  for (size_t i = 0; i < tensors.size(); ++i) move_elements(tensors[i], y.select(axis, i));
+  return y;
+}
 
 }  // namespace
 
 at::Tensor pad(const at::Tensor& x, const std::vector<int64_t>& paddings, double value) {
-  // ATen's begin with the last axis.
-  std::vector<int64_t> from_last;
-  for (int64_t axis = x.dim() - 1; axis >= 0; --axis) {
-    from_last.push_back(paddings.at(2 * axis));
-    from_last.push_back(paddings.at(2 * axis + 1));
-  }
-  if (x.numel() > 0) return at::constant_pad_nd(x, from_last, value);
   auto shape = x.sizes().vec();
-  for (int64_t axis = 0; axis < x.dim(); ++axis) shape[axis] += paddings[2 * axis] + paddings[2 * axis + 1];
-  return at::full(shape, value, x.options());
+  for (int64_t axis = 0; axis < x.dim(); ++axis) {
+    shape[axis] += paddings.at(2 * axis) + paddings.at(2 * axis + 1);
+  }
+  at::Tensor y = at::empty(shape, x.options()), inside = y;
+  for (int64_t axis = 0; axis < x.dim(); ++axis) {
+    const int64_t before = paddings[2 * axis], behind = paddings[2 * axis + 1];
+    if (before > 0) inside.narrow(axis, 0, before).fill_(value);
+    if (behind > 0) inside.narrow(axis, inside.size(axis) - behind, behind).fill_(value);
+    inside = inside.narrow(axis, before, x.size(axis));
+  }
+  move_elements(x, inside);
+  return y;
 }
 
 namespace {
@@ -60,8 +76,16 @@ at::Tensor mirror_pad(const at::Tensor& x, const std::vector<int64_t>& paddings,
   return y;
 }
 
+// Seen with an axis of the repetitions before each axis.
 at::Tensor tile(const at::Tensor& x, const std::vector<int64_t>& repetitions) {
-  return x.repeat(repetitions);
+  std::vector<int64_t> once, often, shape;
+  for (int64_t axis = 0; axis < x.dim(); ++axis) {
+    const int64_t size = x.size(axis), count = repetitions.at(axis);
+    once.insert(once.end(), {1, size});
+    often.insert(often.end(), {count, size});
+    shape.push_back(count * size);
+  }
+  return copy_of(x.view(once).expand(often)).view(shape);
 }
 
 }  // namespace

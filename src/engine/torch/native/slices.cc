@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "families.h"
+#include "moves.h"
 
 namespace sf {
 namespace {
 
 at::Tensor own(const at::Tensor& part, const at::Tensor& whole) {
-  const bool shares = part.is_contiguous() && part.numel() < whole.numel();
-  return shares ? part.clone() : part.contiguous();
+  return part.numel() == whole.numel() && part.is_contiguous() ? part : copy_of(part);
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ at::Tensor strided_slice(const at::Tensor& x, const std::vector<int64_t>& begin,
       reversed.push_back(axis);
     }
   }
-  return (reversed.empty() ? own(part, x) : at::flip(part, reversed)).contiguous().view(shape);
+  return (reversed.empty() ? own(part, x) : at::flip(part, reversed)).view(shape);
 }
 
 // Parts of these sizes along the axis, one behind the other.
