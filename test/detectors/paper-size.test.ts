@@ -1,14 +1,15 @@
 import {join} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
 import {loadRunConfig} from '../../src/config/load.js';
 import type {Batch} from '../../src/data/batch.js';
 import {trainingBatches} from '../../src/data/batches.js';
 import {loadCoco} from '../../src/data/coco.js';
 import {inputStd} from '../../src/detectors/build.js';
 import {retinanet} from '../../src/detectors/retinanet.js';
-import {openEngine} from '../../src/engine/open.js';
 import {initialCrossEntropyLoss, initialFocalLoss} from '../../src/sampling-free/initial-loss.js';
+import {FAST_ENGINES, testsOn} from '../engines.js';
+
+const test = testsOn(FAST_ENGINES);
 
 const data = process.env.SF_TEST_DATA;
 
@@ -32,7 +33,6 @@ test('at 800/1333 on a photograph, R-50-FPN starts with the losses of Eq. 3 and 
     t.pass();
     return;
   }
-  await openEngine('wasm');
   const {batch, classes} = await firstBatch();
   const [, height, width] = batch.images.shape;
   t.true(Math.min(height, width) >= 800);

@@ -1,11 +1,11 @@
 /** The whole detector against torchvision's: ResNet-50-FPN with the same weights, one step and one inference. */
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
+import type {EngineName} from '../../src/config/engine-choice.js';
 import type {RetinaNetConfig} from '../../src/config/run.js';
 import type {ImageInfo} from '../../src/data/batch.js';
 import type {Detector} from '../../src/detectors/detector.js';
 import {retinanet} from '../../src/detectors/retinanet.js';
-import {openEngine} from '../../src/engine/open.js';
+import {FAST_ENGINES, testsOn} from '../engines.js';
 import {filterToTfjs} from '../fixtures/torchvision/formula.js';
 import {
   type GoldenTensor,
@@ -20,6 +20,8 @@ import {
   goldenTargets,
   ourName,
 } from '../fixtures/torchvision/retinanet.js';
+
+const test = testsOn(FAST_ENGINES);
 
 const golden = readGolden<RetinaNetGolden>('retinanet.json');
 const {inference} = golden;
@@ -87,16 +89,19 @@ const expectedLosses = ({classification, bbox_regression}: RetinaNetStep) => [
   bbox_regression,
 ];
 
-let detector: Detector;
-test.before(async () => {
-  await openEngine('wasm');
-  detector = build('p5', golden.tensors);
-});
+const detectors = new Map<EngineName, Detector>();
 
-test.serial("losses of one image are torchvision's", t => {
+/** torchvision's detector with P6 from P5, on the engine that is open. */
+function detectorOn(engine: EngineName): Detector {
+  const detector = detectors.get(engine) ?? build('p5', golden.tensors);
+  detectors.set(engine, detector);
+  return detector;
+}
+
+test("losses of one image are torchvision's", (t, engine) => {
   const anchors = 9 * (16 * 32 + 8 * 16 + 4 * 8 + 2 * 4 + 1 * 2);
   for (const expected of golden.steps.filter(({images}) => images.length === 1)) {
-    const {losses, foreground, examples} = step(detector, expected.images);
+    const {losses, foreground, examples} = step(detectorOn(engine), expected.images);
     t.true(largestDifference(losses, expectedLosses(expected), 0) < 1e-4);
     const counts = golden.counts[expected.images[0]!]!;
     t.is(foreground, counts.foreground);
@@ -104,14 +109,15 @@ test.serial("losses of one image are torchvision's", t => {
   }
 });
 
-test.serial('losses of two images are divided by the foreground of both', t => {
+test('losses of two images are divided by the foreground of both', (t, engine) => {
   const [first, second] = golden.counts.map(counts => counts.foreground) as [number, number];
   const [one, two] = golden.steps.map(expectedLosses) as [number[], number[]];
   const expected = one.map((loss, i) => (first * loss + second * two[i]!) / (first + second));
-  t.true(largestDifference(step(detector, [0, 1]).losses, expected, 0) < 1e-4);
+  t.true(largestDifference(step(detectorOn(engine), [0, 1]).losses, expected, 0) < 1e-4);
 });
 
-test.serial("gradients of every filter and bias are torchvision's", t => {
+test("gradients of every filter and bias are torchvision's", (t, engine) => {
+  const detector = detectorOn(engine);
   const before = tf.memory().numTensors;
   const {trainable} = detector.parameters;
   const input = batch([0]);
@@ -144,7 +150,8 @@ test.serial("gradients of every filter and bias are torchvision's", t => {
   t.is(tf.memory().numTensors, before);
 });
 
-test.serial("detections are torchvision's, best first", async t => {
+test("detections are torchvision's, best first", async (t, engine) => {
+  const detector = detectorOn(engine);
   const before = tf.memory().numTensors;
   const images = goldenImages(golden, [0, 1]);
   const detections = await detector.detect({images, infos: infos([0, 1])});
@@ -162,8 +169,8 @@ test.serial("detections are torchvision's, best first", async t => {
   }
 });
 
-test.serial("with P6 from C5 the losses are torchvision's too", t => {
-  detector.parameters.dispose();
+test("with P6 from C5 the losses are torchvision's too", (t, engine) => {
+  detectorOn(engine).parameters.dispose();
   const {changed, step: expected} = golden.p6FromC5;
   const tensors = golden.tensors.map(tensor => changed.find(([name]) => name === tensor[0]) ?? tensor);
   const fromC5 = build('c5', tensors);

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
 import {levelSizes} from '../../src/boxes/anchors.js';
 import type {RetinaNetConfig} from '../../src/config/run.js';
 import type {Batch} from '../../src/data/batch.js';
@@ -8,6 +7,9 @@ import {retinanet} from '../../src/detectors/retinanet.js';
 
 import {Random} from '../../src/random/random.js';
 import {initialCrossEntropyLoss, initialFocalLoss} from '../../src/sampling-free/initial-loss.js';
+import {FAST_ENGINES, testsOn} from '../engines.js';
+
+const test = testsOn(FAST_ENGINES);
 
 const CLASSES = 5;
 const SIDE = 64;
@@ -66,11 +68,7 @@ function batchOf(objects: readonly {box: readonly [number, number, number, numbe
   };
 }
 
-test.before(async () => {
-  await tf.setBackend('cpu');
-});
-
-test.serial('losses at initialisation are those of Eq. 3 and Eq. 4 with the batch own N and N_f', t => {
+test('losses at initialisation are those of Eq. 3 and Eq. 4 with the batch own N and N_f', t => {
   const batch = batchOf([[{box: [8, 8, 40, 40], cls: 1}], [{box: [20, 4, 36, 36], cls: 4}]]);
   for (const dense of [config.stages.dense, focal]) {
     const detector = build(dense);
@@ -88,7 +86,7 @@ test.serial('losses at initialisation are those of Eq. 3 and Eq. 4 with the batc
   batch.images.dispose();
 });
 
-test.serial('guided scaling makes the scaled classification loss equal to the box loss', t => {
+test('guided scaling makes the scaled classification loss equal to the box loss', t => {
   const detector = build();
   const batch = batchOf([[{box: [8, 8, 40, 40], cls: 2}]]);
   const {classification, box, w, total} = detector.losses(batch).dense!;
@@ -100,21 +98,18 @@ test.serial('guided scaling makes the scaled classification loss equal to the bo
   detector.parameters.dispose();
 });
 
-test.serial(
-  'without objects the losses are finite, the box loss is 0, and guided scaling gives no gradient',
-  t => {
-    const detector = build();
-    const batch = batchOf([[], []]);
-    const variables = detector.parameters.trainable.map(parameter => parameter.variable);
-    const {value, grads} = tf.variableGrads(() => detector.losses(batch).dense!.total, variables);
-    t.is(value.dataSync()[0], 0);
-    for (const gradient of Object.values(grads)) t.true(gradient.dataSync().every(element => element === 0));
-    tf.dispose([value, grads, batch.images]);
-    detector.parameters.dispose();
-  },
-);
+test('without objects the losses are finite, the box loss is 0, and guided scaling gives no gradient', t => {
+  const detector = build();
+  const batch = batchOf([[], []]);
+  const variables = detector.parameters.trainable.map(parameter => parameter.variable);
+  const {value, grads} = tf.variableGrads(() => detector.losses(batch).dense!.total, variables);
+  t.is(value.dataSync()[0], 0);
+  for (const gradient of Object.values(grads)) t.true(gradient.dataSync().every(element => element === 0));
+  tf.dispose([value, grads, batch.images]);
+  detector.parameters.dispose();
+});
 
-test.serial('every trainable parameter receives a gradient, and nothing leaks', t => {
+test('every trainable parameter receives a gradient, and nothing leaks', t => {
   const detector = build(focal);
   const batch = batchOf([[{box: [8, 8, 40, 40], cls: 1}]]);
   const before = tf.memory().numTensors;
@@ -132,31 +127,28 @@ test.serial('every trainable parameter receives a gradient, and nothing leaks', 
   detector.parameters.dispose();
 });
 
-test.serial(
-  'detections lie inside the image file, above the threshold, by falling score, without leaks',
-  async t => {
-    const detector = build({...focal, biasInit: {kind: 'zero'}});
-    const batch = batchOf([[], []]);
-    const before = tf.memory().numTensors;
-    const detections = await detector.detect(batch);
-    t.is(tf.memory().numTensors, before);
-    t.deepEqual(
-      detections.map(image => image.imageId),
-      [0, 1],
-    );
-    for (const {boxes, scores, classes} of detections) {
-      t.is(scores.length, config.inference.maxDetections);
-      t.is(boxes.length, 4 * scores.length);
-      t.true(boxes.every(value => value >= 0 && value <= 2 * SIDE));
-      t.true(scores.every((score, i) => score > 0.05 && (i === 0 || score <= scores[i - 1]!)));
-      t.true(classes.every(cls => cls >= 1 && cls <= CLASSES));
-    }
-    batch.images.dispose();
-    detector.parameters.dispose();
-  },
-);
+test('detections lie inside the image file, above the threshold, by falling score, without leaks', async t => {
+  const detector = build({...focal, biasInit: {kind: 'zero'}});
+  const batch = batchOf([[], []]);
+  const before = tf.memory().numTensors;
+  const detections = await detector.detect(batch);
+  t.is(tf.memory().numTensors, before);
+  t.deepEqual(
+    detections.map(image => image.imageId),
+    [0, 1],
+  );
+  for (const {boxes, scores, classes} of detections) {
+    t.is(scores.length, config.inference.maxDetections);
+    t.is(boxes.length, 4 * scores.length);
+    t.true(boxes.every(value => value >= 0 && value <= 2 * SIDE));
+    t.true(scores.every((score, i) => score > 0.05 && (i === 0 || score <= scores[i - 1]!)));
+    t.true(classes.every(cls => cls >= 1 && cls <= CLASSES));
+  }
+  batch.images.dispose();
+  detector.parameters.dispose();
+});
 
-test.serial('one anchor with a high logit is decoded, scaled to the file and labelled', async t => {
+test('one anchor with a high logit is decoded, scaled to the file and labelled', async t => {
   const detector = build({...focal, biasInit: {kind: 'prior', pi: 0.001}});
   const batch = batchOf([[]]);
   // Class 3 of the anchor with ratio 1, scale 1 (the fourth of nine) gets a logit of 5, deltas are zero.

@@ -1,10 +1,11 @@
 /** Sums over many anchors: 1.6 million terms of 1.25e-5 each, as cross-entropy has them at the optimal bias. */
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
 import type {ClassificationLoss} from '../../src/config/stage.js';
-import {openEngine} from '../../src/engine/open.js';
 import {classificationLossSum} from '../../src/losses/classification-loss.js';
 import {initialCrossEntropyLoss, initialFocalLoss} from '../../src/sampling-free/initial-loss.js';
+import {ENGINES, testsOn} from '../engines.js';
+
+const test = testsOn(ENGINES);
 
 const ANCHORS = 20_000;
 const CLASSES = 80;
@@ -24,15 +25,12 @@ function initialLoss(config: ClassificationLoss, pi: number): number {
 
 const state = {ratio: ANCHORS / FOREGROUND, classes: CLASSES};
 
-for (const engine of ['cpu', 'wasm'] as const) {
-  // Adding one by one in single precision would be 1 % off here and 5 % at 100,000 anchors.
-  test.serial(`the first loss of a detector is Eq. 3 or Eq. 4 on ${engine}`, async t => {
-    await openEngine(engine);
-    const before = tf.memory().numTensors;
-    const crossEntropy = initialLoss({kind: 'cross-entropy'}, 1.25e-5);
-    const focal = initialLoss({kind: 'focal', alpha: 0.25, gamma: 2}, 1e-2);
-    t.is(tf.memory().numTensors, before);
-    t.true(Math.abs(crossEntropy / initialCrossEntropyLoss({...state, pi: 1.25e-5}) - 1) < 1e-5);
-    t.true(Math.abs(focal / initialFocalLoss({...state, pi: 1e-2, alpha: 0.25, gamma: 2}) - 1) < 1e-5);
-  });
-}
+// Adding one by one in single precision would be 1 % off here and 5 % at 100,000 anchors.
+test('the first loss of a detector is Eq. 3 or Eq. 4', t => {
+  const before = tf.memory().numTensors;
+  const crossEntropy = initialLoss({kind: 'cross-entropy'}, 1.25e-5);
+  const focal = initialLoss({kind: 'focal', alpha: 0.25, gamma: 2}, 1e-2);
+  t.is(tf.memory().numTensors, before);
+  t.true(Math.abs(crossEntropy / initialCrossEntropyLoss({...state, pi: 1.25e-5}) - 1) < 1e-5);
+  t.true(Math.abs(focal / initialFocalLoss({...state, pi: 1e-2, alpha: 0.25, gamma: 2}) - 1) < 1e-5);
+});

@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
 import type {BoxLoss, ClassificationLoss} from '../../src/config/stage.js';
 import {boxLossSum} from '../../src/losses/box-loss.js';
 import {classificationLossSum} from '../../src/losses/classification-loss.js';
+import {ENGINES, testsOn} from '../engines.js';
 import {largestDifference, readGolden} from '../fixtures/torchvision/golden.js';
+
+const test = testsOn(ENGINES);
 
 type Expected = {readonly sum: number; readonly gradient: readonly number[]};
 const golden = readGolden<{
@@ -16,8 +18,6 @@ const golden = readGolden<{
   readonly smoothL1: readonly (Expected & {readonly beta: number})[];
   readonly l1: Expected;
 }>('losses.json');
-
-test.before(() => tf.setBackend('cpu'));
 
 /** Runs `body` in a tidy and asserts that it leaves no tensor behind. */
 function withoutLeak<T>(t: {is(a: number, b: number): unknown}, body: () => T): T {

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
 import {lossScale} from '../../src/sampling-free/guided-loss-scaling.js';
+import {ENGINES, testsOn} from '../engines.js';
+
+const test = testsOn(ENGINES);
 
 const GUIDED = {kind: 'guided', gain: 1} as const;
-
-test.before(() => tf.setBackend('cpu'));
 
 /** w, and L = L_REG + w L_CLS with its gradient, where L_REG = box x^2 and L_CLS = classification e^x at x = 0.5. */
 function step(config: Parameters<typeof lossScale>[0], box: number, classification: number) {

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
 import type {RunConfig} from '../../src/config/run.js';
 import type {Batch} from '../../src/data/batch.js';
 import {retinanet} from '../../src/detectors/retinanet.js';
@@ -8,14 +7,13 @@ import {loadLatest} from '../../src/train/checkpoint.js';
 import type {Checkpoint} from '../../src/train/checkpoint-file.js';
 import {train} from '../../src/train/loop.js';
 import {readMetrics} from '../../src/train/run-log.js';
+import {FAST_ENGINES, testsOn} from '../engines.js';
 import {temporaryFolder} from '../temporary-folder.js';
 import {runConfig} from './run-config.js';
 
-const SIDE = 64;
+const test = testsOn(FAST_ENGINES);
 
-test.before(async () => {
-  await tf.setBackend('cpu');
-});
+const SIDE = 64;
 
 /** Batch i: one noisy image with one object, both functions of i. */
 async function* batches(startIteration: number): AsyncGenerator<Batch, void, void> {
@@ -53,7 +51,7 @@ async function trainRetinaNet(
   detector.parameters.dispose();
 }
 
-test.serial('RetinaNet that samples continues bit for bit, and leaves no tensor behind', async t => {
+test('RetinaNet that samples continues bit for bit, and leaves no tensor behind', async t => {
   const {model, ...run} = runConfig({iterations: 3, baseLr: 0.01});
   const dense = {
     ...model.stages.dense,

@@ -1,12 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
 import {globalNorm} from '../../src/engine/ops/global-norm.js';
 import {Parameters} from '../../src/layers/parameters.js';
 import {Sgd, type SgdConfig} from '../../src/train/sgd.js';
+import {ENGINES, testsOn} from '../engines.js';
 
-test.before(async () => {
-  await tf.setBackend('cpu');
-});
+const test = testsOn(ENGINES);
 
 const config: SgdConfig = {
   momentum: 0.9,
@@ -34,7 +32,7 @@ function run(
   return Object.fromEntries(parameters.all.map(({name, variable}) => [name, [...variable.dataSync()]]));
 }
 
-test.serial('two steps by hand: weights, norms and biases', t => {
+test('two steps by hand: weights, norms and biases', t => {
   const before = tf.memory().numTensors;
   const parameters = new Parameters();
   parameters.create('weight', 'weight', tf.tensor1d([1]));
@@ -58,7 +56,7 @@ test.serial('two steps by hand: weights, norms and biases', t => {
   t.is(tf.memory().numTensors, before);
 });
 
-test.serial('a parameter that no loss reaches still decays and keeps its momentum', t => {
+test('a parameter that no loss reaches still decays and keeps its momentum', t => {
   const parameters = new Parameters();
   parameters.create('weight', 'weight', tf.tensor1d([1]));
   const optimizer = new Sgd(parameters, config);
@@ -68,7 +66,7 @@ test.serial('a parameter that no loss reaches still decays and keeps its momentu
   parameters.dispose();
 });
 
-test.serial('clipping scales all gradients together to the limit, and leaves smaller ones alone', t => {
+test('clipping scales all gradients together to the limit, and leaves smaller ones alone', t => {
   const parameters = new Parameters();
   parameters.create('a', 'weight', tf.tensor1d([0]));
   parameters.create('b', 'weight', tf.tensor1d([0]));
@@ -83,7 +81,7 @@ test.serial('clipping scales all gradients together to the limit, and leaves sma
   parameters.dispose();
 });
 
-test.serial('the global norm is over all gradients: 3, 4 and 12 make 13', t => {
+test('the global norm is over all gradients: 3, 4 and 12 make 13', t => {
   const gradients = [tf.tensor1d([3, 4]), tf.tensor2d([[12]])];
   const before = tf.memory().numTensors;
   const norm = globalNorm(gradients);
@@ -95,7 +93,7 @@ test.serial('the global norm is over all gradients: 3, 4 and 12 make 13', t => {
   tf.dispose([none, ...gradients]);
 });
 
-test.serial('restored velocities continue the same path', t => {
+test('restored velocities continue the same path', t => {
   const parameters = new Parameters();
   parameters.create('weight', 'weight', tf.tensor1d([1]));
   const optimizer = new Sgd(parameters, config);

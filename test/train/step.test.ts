@@ -1,17 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
-import test from 'ava';
 import {Sgd} from '../../src/train/sgd.js';
 import {trainStep} from '../../src/train/step.js';
+import {ENGINES, testsOn} from '../engines.js';
 import {linearDetector, noiseBatch} from './linear-detector.js';
 import {runConfig} from './run-config.js';
 
-test.before(async () => {
-  await tf.setBackend('cpu');
-});
+const test = testsOn(ENGINES);
 
 const near = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-6 * Math.max(1, Math.abs(b));
 
-test.serial('losses, gradient norm and update of the first step are those of the formulas', async t => {
+test('losses, gradient norm and update of the first step are those of the formulas', async t => {
   const detector = linearDetector();
   const optimizer = new Sgd(detector.parameters, runConfig().schedule);
   const batch = noiseBatch(0);
@@ -49,7 +47,7 @@ test.serial('losses, gradient norm and update of the first step are those of the
   detector.parameters.dispose();
 });
 
-test.serial('a hundred steps leave no tensor behind', async t => {
+test('a hundred steps leave no tensor behind', async t => {
   const detector = linearDetector();
   const optimizer = new Sgd(detector.parameters, {...runConfig().schedule, clipGradientNorm: 0.1});
   const before = tf.memory().numTensors;
@@ -63,7 +61,7 @@ test.serial('a hundred steps leave no tensor behind', async t => {
   detector.parameters.dispose();
 });
 
-test.serial('a step that is not finite changes nothing and leaks nothing', async t => {
+test('a step that is not finite changes nothing and leaks nothing', async t => {
   const detector = linearDetector();
   const optimizer = new Sgd(detector.parameters, runConfig().schedule);
   const good = noiseBatch(0);

@@ -5,14 +5,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type {ExecutionContext} from 'ava';
 import type {EngineName} from '../../../src/config/engine-choice.js';
-import {openEngine} from '../../../src/engine/open.js';
-import {buildRecord} from '../../../src/engine/torch/addon.js';
 import {Random} from '../../../src/random/random.js';
-
-/** Engines with kernels of their own: torch where its addon is built. */
-export const FAST_ENGINES: readonly EngineName[] = buildRecord() === undefined ? ['wasm'] : ['wasm', 'torch'];
-/** Those, and the one that they are held against. */
-export const ENGINES: readonly EngineName[] = ['cpu', ...FAST_ENGINES];
+import {FAST_ENGINES, openForTest} from '../../engines.js';
 
 /** A tensor as plain values, to be made anew on each engine. */
 export type Values = {
@@ -46,7 +40,7 @@ export const integer = (low: number, high: number): number => low + random.int(h
 
 /** Runs `use` on that engine and asserts that it leaves no tensor behind. */
 export async function onEngine<T>(t: ExecutionContext, engine: EngineName, use: () => T): Promise<T> {
-  await openEngine(engine);
+  await openForTest(engine);
   const before = tf.memory().numTensors;
   const result = use();
   t.is(tf.memory().numTensors, before, `tensors left on ${engine}`);

@@ -1,11 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {convolution} from '../../../src/engine/ops/convolution.js';
+import {ENGINES, FAST_ENGINES} from '../../engines.js';
 import {
   assertEnginesAgree,
   assertGradient,
-  ENGINES,
-  FAST_ENGINES,
   floats,
   integer,
   type Operation,

@@ -4,7 +4,8 @@ import {addRelu} from '../../../src/engine/ops/add-relu.js';
 import {globalNorm} from '../../../src/engine/ops/global-norm.js';
 import {sgdUpdate, sgdUpdateAll} from '../../../src/engine/ops/sgd-update.js';
 import {squaredNorm} from '../../../src/engine/ops/squared-norm.js';
-import {assertEnginesAgree, ENGINES, FAST_ENGINES, floats, integer, onEngine} from './agreement.js';
+import {ENGINES, FAST_ENGINES} from '../../engines.js';
+import {assertEnginesAgree, floats, integer, onEngine} from './agreement.js';
 
 for (const engine of ENGINES) {
   test.serial(`an SGD step is v' = m v + g + d p and p' = p - lr v' on ${engine}`, async t => {

@@ -1,16 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {groupNorm} from '../../../src/engine/ops/group-norm.js';
-import {
-  assertEnginesAgree,
-  assertGradient,
-  ENGINES,
-  FAST_ENGINES,
-  floats,
-  integer,
-  type Operation,
-  onEngine,
-} from './agreement.js';
+import {ENGINES, FAST_ENGINES} from '../../engines.js';
+import {assertEnginesAgree, assertGradient, floats, integer, type Operation, onEngine} from './agreement.js';
 
 const operation =
   (groups: number, relu: boolean, epsilon = 1e-5): Operation =>

@@ -1,15 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {maxPool} from '../../../src/engine/ops/max-pool.js';
-import {
-  assertEnginesAgree,
-  ENGINES,
-  floats,
-  integer,
-  integers,
-  type Operation,
-  onEngine,
-} from './agreement.js';
+import {ENGINES} from '../../engines.js';
+import {assertEnginesAgree, floats, integer, integers, type Operation, onEngine} from './agreement.js';
 
 const operation =
   (size: number, stride: number, padding: number): Operation =>

@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {nonMaximumSuppression, classwiseNms as onHost} from '../../../src/engine/host/nms.js';
 import {classwiseNms, type NmsOptions, nms} from '../../../src/engine/ops/nms.js';
+import {ENGINES} from '../../engines.js';
 import {readGolden} from '../../fixtures/torchvision/golden.js';
-import {ENGINES, onEngine, random} from './agreement.js';
+import {onEngine, random} from './agreement.js';
 
 type GoldenCase = {boxes: number[]; scores: number[]; threshold: number; kept: number[]};
 const golden = readGolden<{cases: GoldenCase[]; batched: GoldenCase & {classes: number[]}}>('nms.json');

@@ -4,13 +4,12 @@ import {roiLevels} from '../../../src/boxes/roi-levels.js';
 import {DEFAULT_ENGINE_OPTIONS} from '../../../src/config/engine-choice.js';
 import {openEngine} from '../../../src/engine/open.js';
 import {pyramidRoiAlign, type RoiAlignOptions, roiAlign} from '../../../src/engine/ops/roi-align.js';
+import {ENGINES, FAST_ENGINES} from '../../engines.js';
 import {uniform} from '../../fixtures/torchvision/formula.js';
 import {readGolden} from '../../fixtures/torchvision/golden.js';
 import {
   assertEnginesAgree,
   assertGradient,
-  ENGINES,
-  FAST_ENGINES,
   floats,
   integer,
   integers,

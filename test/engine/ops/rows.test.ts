@@ -3,11 +3,10 @@ import test from 'ava';
 import {gatherRows} from '../../../src/engine/ops/gather-rows.js';
 import {noGrad} from '../../../src/engine/ops/no-grad.js';
 import {smoothL1Sum} from '../../../src/engine/ops/smooth-l1.js';
+import {ENGINES, FAST_ENGINES} from '../../engines.js';
 import {
   assertEnginesAgree,
   assertGradient,
-  ENGINES,
-  FAST_ENGINES,
   floats,
   integer,
   integers,

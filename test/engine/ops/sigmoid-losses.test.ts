@@ -2,11 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {sigmoidCrossEntropySum} from '../../../src/engine/ops/sigmoid-cross-entropy.js';
 import {sigmoidFocalSum} from '../../../src/engine/ops/sigmoid-focal.js';
+import {ENGINES, FAST_ENGINES} from '../../engines.js';
 import {
   assertEnginesAgree,
   assertGradient,
-  ENGINES,
-  FAST_ENGINES,
   floats,
   integer,
   integers,

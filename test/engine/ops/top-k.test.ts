@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {segmentTopK, type TopK, topK} from '../../../src/engine/ops/top-k.js';
-import {ENGINES, onEngine, random} from './agreement.js';
+import {ENGINES} from '../../engines.js';
+import {onEngine, random} from './agreement.js';
 
 /** Values and indices of a result, which is disposed. */
 function read({values, indices}: TopK<tf.Tensor>) {

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {upsampleAdd, upsampleNearest2x} from '../../../src/engine/ops/upsample.js';
-import {assertEnginesAgree, ENGINES, floats, integer, onEngine} from './agreement.js';
+import {ENGINES} from '../../engines.js';
+import {assertEnginesAgree, floats, integer, onEngine} from './agreement.js';
 
 for (const engine of ENGINES) {
   test.serial(`every pixel becomes four, and its gradient is the sum of theirs, on ${engine}`, async t => {
