@@ -1,6 +1,7 @@
 /** Registers every kernel of the backend `torch`, a family at a time. */
 import {registerBinary} from './binary.js';
 import {registerBlockKernels} from './blocks.js';
+import {registerConvolution} from './convolution.js';
 import {registerDetection} from './detection.js';
 import {registerDilationKernels} from './dilation.js';
 import {registerEinsum} from './einsum.js';
@@ -15,6 +16,7 @@ import {registerImageKernels} from './images.js';
 import {registerJoinKernels} from './joins.js';
 import {registerMatMul} from './mat-mul.js';
 import {registerNormalizationKernels} from './normalization.js';
+import {registerPool} from './pool.js';
 import {registerReduce} from './reduce.js';
 import {registerSample} from './sample.js';
 import {registerScan} from './scan.js';
@@ -35,6 +37,7 @@ export function registerTorchKernels(): void {
   registered = true;
   registerBinary();
   registerBlockKernels();
+  registerConvolution();
   registerDetection();
   registerDilationKernels();
   registerEinsum();
@@ -49,6 +52,7 @@ export function registerTorchKernels(): void {
   registerJoinKernels();
   registerMatMul();
   registerNormalizationKernels();
+  registerPool();
   registerReduce();
   registerSample();
   registerScan();

@@ -68,6 +68,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_nms(exports);
   export_normalization(exports);
   export_reduce(exports);
+  export_pool(exports);
   export_relu(exports);
   export_resize(exports);
   export_roi_align(exports);
@@ -82,6 +83,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_smooth_l1(exports);
   export_sort(exports);
   export_sparse(exports);
+  export_stock_convolution(exports);
   export_tensors(exports);
   export_top_k(exports);
   export_transpose(exports);

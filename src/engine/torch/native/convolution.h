@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/util/Optional.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct Window {
   std::vector<int64_t> dilation;  // steps between the taps of the filter
   std::vector<int64_t> out;       // size of the result; where it asks for them, zeros follow the last element
   int64_t groups = 1;
+
+  bool is_empty() const { return std::find(out.begin(), out.end(), 0) != out.end(); }
 };
 
 // What follows the sum of a convolution: max(0, sum + bias + residual), each of them only where wanted.

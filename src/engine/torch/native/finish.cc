@@ -32,12 +32,17 @@ SF_INLINE void finish_loop(float* __restrict y, const float* __restrict bias,
 
 }  // namespace
 
-at::Tensor finished(at::Tensor y, const Finish& finish) {
-  const auto& [bias, residual, cut] = finish;
-  if ((!bias && !residual && !cut) || y.numel() == 0) return y;
+void check_finish(const Finish& finish, const at::Tensor& y) {
+  const auto& [bias, residual, relu] = finish;
   TORCH_CHECK(!bias || bias->numel() == y.size(-1), bias->sizes(), " biases for ", y.size(-1), " channels");
   TORCH_CHECK(!residual || residual->sizes() == y.sizes(), "a residual of ", residual->sizes(),
               " for a result of ", y.sizes());
+}
+
+at::Tensor finished(at::Tensor y, const Finish& finish) {
+  const auto& [bias, residual, cut] = finish;
+  if ((!bias && !residual && !cut) || y.numel() == 0) return y;
+  check_finish(finish, y);
   if (!y.is_cpu()) {
     if (bias) y.add_(*bias);
     if (residual) y.add_(*residual);

@@ -8,6 +8,9 @@
 
 namespace sf {
 
+// Throws c10::Error where bias and residual do not fit the result.
+void check_finish(const Finish& finish, const at::Tensor& y);
+
 // `y` [..., channels] after it: y itself, changed in place (it must be nobody else's).
 at::Tensor finished(at::Tensor y, const Finish& finish);
 

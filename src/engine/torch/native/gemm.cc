@@ -14,6 +14,7 @@
 #include "gemm_tile.h"
 #include "pack.h"
 #include "units.h"
+#include "vectors.h"
 
 namespace sf {
 namespace {
@@ -38,8 +39,30 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 
-// One block of C, from one piece of the depth.
-void multiply_piece(const Product& p, Range rows, Range columns, Range depth, float* scratch) {
+SF_INLINE void end_rows(float* __restrict c, int64_t c_stride, const float* __restrict bias,
+                        const float* __restrict added, bool relu, int64_t rows, int64_t columns) {
+  for (int64_t r = 0; r < rows; ++r, c += c_stride) {
+    for (int64_t j = 0; j < columns; ++j) {
+      float value = c[j];
+      if (bias != nullptr) value += bias[j];
+      if (added != nullptr) value += added[j];
+      c[j] = relu && value < 0.0F ? 0.0F : value;  // NaN stays
+    }
+    if (added != nullptr) added += c_stride;
+  }
+}
+
+// The product's ending for `rows` rows from `row` on, and those columns.
+void end_block(const Product& p, int64_t row, int64_t rows, Range columns) {
+  if (!p.ending.any()) return;
+  const auto& [bias, added, relu] = p.ending;
+  const int64_t place = row * p.c_stride + columns.begin;
+  widest<end_rows>(p.c + place, p.c_stride, bias == nullptr ? nullptr : bias + columns.begin,
+                   added == nullptr ? nullptr : added + place, relu, rows, columns.size());
+}
+
+// One block of C, from one piece of the depth; the last piece brings the ending.
+void multiply_piece(const Product& p, Range rows, Range columns, Range depth, bool last, float* scratch) {
   const TileKernels& kernels = tile_kernels();
   float* const packed_a = scratch;
   float* const packed_b = packed_a + kPackedA;
@@ -80,6 +103,7 @@ void multiply_piece(const Product& p, Range rows, Range columns, Range depth, fl
       tile(k, packed_a, line, b_stride, edge, tile_columns, p.accumulate);
       for (int64_t r = 0; r < height; ++r) std::copy_n(edge + r * tile_columns, width, to + r * p.c_stride);
     }
+    if (last) end_block(p, i, height, columns);
   }
 }
 
@@ -134,23 +158,25 @@ void multiply_unit(const Product& product, const Plan& plan, int64_t unit, float
   p.a.data += item * p.a.batch_stride;
   p.b.data += item * p.b.batch_stride;
   p.c += item * p.c_batch_stride;
+  if (p.ending.added != nullptr) p.ending.added += item * p.c_batch_stride;
   if (plan.segments > 1) {
     p.c = partial + (segment * p.batch + item) * p.rows * p.columns;
     p.c_stride = p.columns;
     p.accumulate = false;
+    p.ending = {};
   }
   const int64_t pieces = std::max<int64_t>(1, divide_up(depth.size(), kMostDepth));
   const int64_t piece = divide_up(divide_up(depth.size(), pieces), kLine) * kLine;
   int64_t begin = depth.begin;
   do {  // once even where there is nothing to sum: C becomes zero
     const int64_t end = std::min(begin + piece, depth.end);
-    multiply_piece(p, rows, columns, {begin, end}, scratch);
+    multiply_piece(p, rows, columns, {begin, end}, end >= depth.end, scratch);
     begin = end;
     p.accumulate = true;
   } while (begin < depth.end);
 }
 
-// C = the sum of the segments' products, or C += it.
+// C = the sum of the segments' products, or C += it; and the ending.
 void add_segments(const Product& p, int64_t segments, const float* partial) {
   const int64_t rows = p.batch * p.rows;
   at::parallel_for(0, rows, std::max<int64_t>(1, 4096 / p.columns), [&](int64_t begin, int64_t end) {
@@ -161,6 +187,10 @@ void add_segments(const Product& p, int64_t segments, const float* partial) {
         const bool add = segment > 0 || p.accumulate;
         for (int64_t j = 0; j < p.columns; ++j) to[j] = add ? to[j] + from[j] : from[j];
       }
+      Product item = p;
+      item.c = to;
+      if (item.ending.added != nullptr) item.ending.added += to - p.c;
+      end_block(item, 0, 1, {0, p.columns});
     }
   });
 }

@@ -17,6 +17,14 @@ struct Operand {
   int64_t batch_stride = 0;  // floats from one matrix of the batch to the next; 0 uses the same one for all
 };
 
+// What is done to C at last, while it is in the cache: C = max(0, C + bias + added), each where wanted.
+struct Ending {
+  const float* bias = nullptr;   // for every column
+  const float* added = nullptr;  // laid out as C
+  bool relu = false;
+  bool any() const { return bias != nullptr || added != nullptr || relu; }
+};
+
 // C[rows, columns] = A[rows, depth] B[depth, columns] for every matrix of the batch, or C += A B.
 struct Product {
   int64_t rows, columns, depth;
@@ -26,6 +34,7 @@ struct Product {
   bool accumulate = false;
   int64_t batch = 1;
   int64_t c_batch_stride = 0;
+  Ending ending = {};
 };
 
 // Computes it on ATen's threads. C may not overlap A or B. A depth of 0 gives zeros.

@@ -1,8 +1,14 @@
 // Matrix products of tfjs: either side transposed, batches that broadcast, a bias and an activation after it.
-#include <ATen/Context.h>
+#include <ATen/ExpandUtils.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/add.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <c10/util/Exception.h>
 
+#include <vector>
+
+#include "activation.h"
 #include "device.h"
 #include "families.h"
 #include "gemm.h"
@@ -10,11 +16,15 @@
 namespace sf {
 namespace {
 
-// gemm.h takes batches of equal sizes, or one matrix on one side.
-bool is_plain_batch(at::IntArrayRef a, at::IntArrayRef b) {
-  if (a.size() != b.size()) return false;
-  const auto batch_a = a.slice(0, a.size() - 2), batch_b = b.slice(0, b.size() - 2);
-  return batch_a == batch_b || c10::multiply_integers(batch_a) == 1 || c10::multiply_integers(batch_b) == 1;
+at::IntArrayRef batch_of(const at::Tensor& x) { return x.sizes().slice(0, x.dim() - 2); }
+
+// Repeated to that batch where it has another; one matrix may stay one.
+at::Tensor with_batch(const at::Tensor& x, const std::vector<int64_t>& batch) {
+  std::vector<int64_t> shape = batch;
+  const bool single = c10::multiply_integers(batch_of(x)) == 1;
+  if (single) shape.assign(batch.size(), 1);
+  shape.insert(shape.end(), {x.size(-2), x.size(-1)});
+  return single ? x.view(shape) : x.expand(shape).contiguous();
 }
 
 at::Tensor transposed_if(const at::Tensor& x, bool transposed) {
@@ -25,19 +35,32 @@ at::Tensor transposed_if(const at::Tensor& x, bool transposed) {
 // [..., M, N] of their type, float32 or int32.
 at::Tensor mat_mul(const at::Tensor& a, const at::Tensor& b, bool transpose_a, bool transpose_b) {
   const bool floats = a.scalar_type() == at::kFloat && b.scalar_type() == at::kFloat;
-  if (floats && a.is_cpu() && precision() == Precision::FP32 && is_plain_batch(a.sizes(), b.sizes()))
-    return matrix_product(a, b, transpose_a, transpose_b);
-  at::Tensor left = transposed_if(a, transpose_a), right = transposed_if(b, transpose_b);
+  if (floats && a.is_cpu() && precision() == Precision::FP32) {
+    const std::vector<int64_t> batch = at::infer_size(batch_of(a), batch_of(b));
+    return matrix_product(with_batch(a, batch), with_batch(b, batch), transpose_a, transpose_b);
+  }
+  const at::Tensor left = transposed_if(a, transpose_a), right = transposed_if(b, transpose_b);
   if (!floats && a.is_cpu()) return at::matmul(left.to(at::kInt), right.to(at::kInt));
-  // Libraries multiply no integers on the GPU; up to 2^53 float64 is exact.
+  // Libraries multiply no integers on the GPU; sums up to 2^53 are exact in float64.
   if (!floats) return at::matmul(left.to(at::kDouble), right.to(at::kDouble)).to(at::kInt);
   if (precision() == Precision::BF16)
     return at::matmul(left.to(at::kBFloat16), right.to(at::kBFloat16)).to(at::kFloat);
   return at::matmul(left, right);
 }
 
+at::Tensor fused_mat_mul(const at::Tensor& a, const at::Tensor& b, const c10::optional<at::Tensor>& bias,
+                         bool transpose_a, bool transpose_b, const std::string& activation,
+                         const c10::optional<at::Tensor>& prelu, double leaky) {
+  at::Tensor y = mat_mul(a, b, transpose_a, transpose_b);
+  if (bias) y = at::add(y, *bias);
+  return activated(y, {activation, prelu, leaky});
+}
+
 }  // namespace
 
-void export_mat_mul(Exports& exports) { exports.add("matMul", &mat_mul); }
+void export_mat_mul(Exports& exports) {
+  exports.add("matMul", &mat_mul);
+  exports.add("fusedMatMul", &fused_mat_mul);
+}
 
 }  // namespace sf
