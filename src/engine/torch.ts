@@ -37,6 +37,10 @@ async function open(options: EngineOptions): Promise<OpenedBackend> {
   const {gpus, compiledWith} = native.describe();
   const gpu = gpuIndex(options.device, gpus.length);
   const threads = options.threads ?? availableParallelism();
+  if (gpu < 0 && options.precision === 'tf32')
+    throw new RunError(
+      'engine torch: --precision tf32 cannot be followed on the CPU, which has no TensorFloat-32; fp32 and bf16 can',
+    );
   native.configure(gpu, threads, options.precision, options.deterministic);
   if (gpu < 0) limitTorchMemory(processLimit() - process.memoryUsage.rss());
   registerTorchKernels();

@@ -1,5 +1,6 @@
 /** The join of a residual block: relu(a + b) in one pass (He et al., "Deep residual learning", Fig. 2). */
 import * as tf from '@tensorflow/tfjs';
+import {sharedByInputs, usedOnlyHere} from './backward-memory.js';
 import {registerComposite, runKernel} from './composite.js';
 import {reluGradient} from './relu-gradient.js';
 
@@ -15,7 +16,8 @@ tf.registerGradient({
   kernelName: 'SfAddRelu',
   outputsToSave: [true],
   gradFunc: (dy, saved) => {
-    const gradient = reluGradient(dy as tf.Tensor, saved[0]!);
+    usedOnlyHere(dy as tf.Tensor, saved);
+    const gradient = sharedByInputs(reluGradient(dy as tf.Tensor, saved[0]!));
     // Two handles: the tape disposes a gradient that it has added to another one.
     return {a: () => gradient.clone(), b: () => gradient.clone()};
   },

@@ -11,6 +11,7 @@
  * Behind ReLU dy is first masked by y > 0; y is computed again from x, so nothing but x and the statistics is kept.
  */
 import * as tf from '@tensorflow/tfjs';
+import {usedOnlyHere} from './backward-memory.js';
 import {registerComposite, runKernel} from './composite.js';
 
 export type GroupNormOptions = {readonly groups: number; readonly epsilon: number; readonly relu: boolean};
@@ -89,6 +90,7 @@ tf.registerGradient({
   gradFunc: (dys, saved, attributes) => {
     const [x, gamma, beta, mean, inverse] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
     const [dy] = dys as [tf.Tensor];
+    usedOnlyHere(dy, saved);
     const [dx, dgamma, dbeta] = runKernel<tf.Tensor[]>(
       'SfGroupNormGrad',
       {dy, x, gamma, beta, mean, inverse},

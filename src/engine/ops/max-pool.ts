@@ -3,6 +3,7 @@
  * to its first maximum in row-major order.
  */
 import * as tf from '@tensorflow/tfjs';
+import {usedOnlyHere} from './backward-memory.js';
 import {registerComposite, runKernel} from './composite.js';
 
 export type MaxPoolOptions = {readonly size: number; readonly stride: number; readonly padding: number};
@@ -48,6 +49,7 @@ tf.registerGradient({
   outputsToSave: [true],
   gradFunc: (dy, saved, attributes) => {
     const [x, y] = saved as [tf.Tensor, tf.Tensor];
+    usedOnlyHere(dy as tf.Tensor, saved);
     return {x: () => runKernel<tf.Tensor>('SfMaxPoolGrad', {dy: dy as tf.Tensor, x, y}, attributes)};
   },
 });

@@ -1,5 +1,6 @@
 /** Nearest-neighbour upsampling by two, the top-down path of a feature pyramid (Lin et al., FPN, section 3). */
 import * as tf from '@tensorflow/tfjs';
+import {usedOnlyHere} from './backward-memory.js';
 import {registerComposite, runKernel} from './composite.js';
 
 /** Every pixel four times: [B, H, W, C] -> [B, 2H, 2W, C]. */
@@ -36,13 +37,19 @@ registerComposite('SfUpsample2xGrad', inputs =>
 
 tf.registerGradient({
   kernelName: 'SfUpsample2x',
-  gradFunc: dy => ({x: () => runKernel<tf.Tensor>('SfUpsample2xGrad', {dy: dy as tf.Tensor})}),
+  gradFunc: dy => {
+    usedOnlyHere(dy as tf.Tensor);
+    return {x: () => runKernel<tf.Tensor>('SfUpsample2xGrad', {dy: dy as tf.Tensor})};
+  },
 });
 
 tf.registerGradient({
   kernelName: 'SfUpsampleAdd',
-  gradFunc: dy => ({
-    lateral: () => (dy as tf.Tensor).clone(),
-    coarse: () => runKernel<tf.Tensor>('SfUpsample2xGrad', {dy: dy as tf.Tensor}),
-  }),
+  gradFunc: dy => {
+    usedOnlyHere(dy as tf.Tensor);
+    return {
+      lateral: () => (dy as tf.Tensor).clone(),
+      coarse: () => runKernel<tf.Tensor>('SfUpsample2xGrad', {dy: dy as tf.Tensor}),
+    };
+  },
 });
