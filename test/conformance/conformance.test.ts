@@ -2,6 +2,7 @@ import {execFile} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import test from 'ava';
+import {buildRecord} from '../../src/engine/torch/addon.js';
 import {type ConformanceReport, formatReport, reportOf} from './report.js';
 
 /** The whole suite in a process of its own: it resets tfjs again and again. */
@@ -34,6 +35,17 @@ test('the wasm engine passes all of tfjs-core’s suite but what is excluded by 
   t.is(total.excluded, 264);
   // A kernel that every detector calls: all its specs pass but those of channels-first images.
   t.true(kernels.Conv2D!.passed > 40);
+});
+
+const torchTest = buildRecord() === undefined ? test.skip : test;
+
+torchTest('the torch engine passes all of tfjs-core’s suite but what is excluded by name', async t => {
+  const {total, failures, kernels, outdated} = await conformance('torch');
+  t.deepEqual(names(failures), []);
+  t.deepEqual(outdated, []);
+  t.is(total.passed + total.excluded, 4225);
+  t.is(total.excluded, 235);
+  t.deepEqual(kernels.Conv2D, {passed: 59, failed: 0, excluded: 0});
 });
 
 const specs = [

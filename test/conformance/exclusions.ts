@@ -82,7 +82,7 @@ const TORCH: readonly Exclusion[] = [
       /^squeeze (default|specific dimension|all ones|squeeze only ones)$/,
       /^(staticRegexReplace|stringNGrams|stringSplit) /,
       /^stringToHashBucketFast (?!throw error)/,
-      /^tensor reshape a string tensor$/,
+      /^tensor (Scalar string dtype|reshape a string tensor)$/,
       /^tensor.toString [12]d long string tensor verbose$/,
       /^tile (1d|2d|6D) string tensor$/,
     ],
