@@ -27,7 +27,7 @@ type ShapeAttributes = Geometry & {shape: [number, number, number, number]};
 
 /** One name for each set of tensors that the gradient needs. */
 const kernelName = (scaled: boolean, relu: boolean): string =>
-  `Sf${scaled ? 'Scaled' : ''}Convolution${relu ? 'Relu' : ''}`;
+  `SfConvolution${scaled ? 'Scaled' : ''}${relu ? 'Relu' : ''}`;
 
 /**
  * relu(x * (scale filter) + bias + residual), each part where it is given; height and width become

@@ -152,7 +152,7 @@ function stockGeometry(
 }
 
 export function registerConvolution(): void {
-  for (const name of ['SfConvolution', 'SfScaledConvolution']) {
+  for (const name of ['SfConvolution', 'SfConvolutionScaled']) {
     registerWasmKernel<Geometry>(name, call => forward(call, false));
     registerWasmKernel<Geometry>(`${name}Relu`, call => forward(call, true));
   }

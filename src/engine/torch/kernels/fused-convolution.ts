@@ -52,7 +52,7 @@ export function registerFusedConvolution(): void {
       ),
     );
   };
-  for (const name of ['SfConvolution', 'SfScaledConvolution']) {
+  for (const name of ['SfConvolution', 'SfConvolutionScaled']) {
     registerTorchKernel<Geometry>(name, (backend, inputs, geometry) =>
       forward(backend, inputs, geometry, false),
     );

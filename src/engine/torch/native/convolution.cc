@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "device.h"
-#include "finish.h"
 #include "library_convolution.h"
 #include "product_convolution.h"
 #include "simd.h"
@@ -62,6 +61,10 @@ bool taps_suit(at::IntArrayRef filter, const at::Tensor& dy, const Window& windo
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& filter, const Window& window,
                     const Finish& finish) {
   check_shapes(x.sizes(), filter.sizes(), window);
+  std::vector<int64_t> result = window.out;
+  result.insert(result.begin(), x.size(0));
+  result.push_back(filter.size(-1));
+  check_finish(finish, result);
   switch (path_of(x.device(), x.sizes(), filter.sizes(), window)) {
     case Path::kWinograd:
       return winograd_convolution(x, filter, finish.bias, finish.relu, window.padding[0], finish.residual);
@@ -70,8 +73,10 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& filter, const Window&
     case Path::kLibrary:
       break;
   }
-  const at::Tensor y = library_convolution(x, filter, window, finish.bias);
-  return finished(y, {c10::nullopt, finish.residual, finish.relu});
+  const bool on_cpu = x.is_cpu();
+  // oneDNN adds the bias itself; on CUDA ATen adds it in a pass of its own.
+  const at::Tensor y = library_convolution(x, filter, window, on_cpu ? finish.bias : c10::nullopt);
+  return finished(y, {on_cpu ? c10::nullopt : finish.bias, finish.residual, finish.relu});
 }
 
 at::Tensor convolve_input_gradient(const at::Tensor& dy, const at::Tensor& filter, at::IntArrayRef shape,

@@ -32,6 +32,12 @@ struct Finish {
   bool relu = false;
 };
 
+// Throws c10::Error where bias and residual do not fit a result of that shape.
+void check_finish(const Finish& finish, at::IntArrayRef result);
+
+// `y` [..., out] after it: y itself, changed in place (it must be nobody else's).
+at::Tensor finished(at::Tensor y, const Finish& finish);
+
 // [B, window.out..., out].
 at::Tensor convolve(const at::Tensor& x, const at::Tensor& filter, const Window& window,
                     const Finish& finish);

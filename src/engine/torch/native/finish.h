@@ -1,17 +1,32 @@
-// What follows a convolution or a matrix product, in one pass over the result: a bias for every channel, a
-// tensor added, ReLU.
+// What follows a convolution, in one pass over the result: a bias for every channel, a tensor added, ReLU.
 #pragma once
 
-#include <ATen/core/Tensor.h>
+#include <cstdint>
 
-#include "convolution.h"
+#include "cuda.h"
+#include "relu.h"
 
 namespace sf {
 
-// Throws c10::Error where bias and residual do not fit the result.
-void check_finish(const Finish& finish, const at::Tensor& y);
+// The arguments as plain memory; bias and residual may be null.
+struct FinishPass {
+  float* y;
+  const float* bias;
+  const float* residual;
+  bool cut;
+  int64_t channels;
 
-// `y` [..., channels] after it: y itself, changed in place (it must be nobody else's).
-at::Tensor finished(at::Tensor y, const Finish& finish);
+  // Element i, of channel c.
+  SF_HOST_DEVICE void element(int64_t i, int64_t c) const {
+    float value = y[i];
+    if (bias != nullptr) value += bias[c];
+    if (residual != nullptr) value += residual[i];
+    y[i] = cut ? relu(value) : value;
+  }
+};
+
+#if defined(SF_CUDA) || defined(__CUDACC__)
+void launch_finish(const FinishPass& pass, int64_t size, cudaStream_t stream);
+#endif
 
 }  // namespace sf

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "finish.h"
 #include "gemm.h"
 #include "padding.h"
 
@@ -34,7 +33,6 @@ at::Tensor pointwise_convolution(const at::Tensor& x, const at::Tensor& filter, 
   const int64_t in = filter.size(-2), out = filter.size(-1), rows = pixels.numel() / std::max<int64_t>(in, 1);
   shape.back() = out;
   at::Tensor y = at::empty(shape, x.options());
-  check_finish(finish, y);
   Product product{
       rows, out, in, {pixels.data_ptr<float>(), in}, {filter.data_ptr<float>(), out}, y.data_ptr<float>(),
       out};
