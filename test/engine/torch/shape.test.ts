@@ -107,7 +107,7 @@ asOnCpu('concatenation along any axis, of empty tensors too', draw => {
 
 asOnCpu('stacking, and what is on the stack', draw => {
   const [shape, dtype, count] = [draw(shapes, 0, 4), dtypeOf(draw), draw(whole, 1, 4)];
-  const axis = draw(whole, 0, shape.length);
+  const axis = draw(whole, -shape.length - 1, shape.length);
   return () => {
     const stack = tf.stack(
       Array.from({length: count}, () => filled(shape, dtype)),

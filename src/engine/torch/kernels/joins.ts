@@ -52,8 +52,13 @@ export function registerJoinKernels(): void {
       tf.util.assertShapesMatch(first!.shape, shape, 'All tensors passed to stack must have matching shapes');
       tf.util.assert(first!.dtype === dtype, () => 'All tensors passed to stack must have matching dtypes');
     }
-    const handles = tensors.map(tensor => backend.handle(tensor));
-    return backend.adopt(native.pack(handles, axis));
+    const at = axis < 0 ? axis + first!.shape.length + 1 : axis;
+    return backend.adopt(
+      native.pack(
+        tensors.map(tensor => backend.handle(tensor)),
+        at,
+      ),
+    );
   });
 
   registerTorchKernel<tf.PadV2Attrs>('PadV2', (backend, {x}, {paddings, constantValue}) =>
