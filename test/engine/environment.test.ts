@@ -14,7 +14,7 @@ test('the environment names versions, engines, processor and memory, and survive
     Object.values(versions).every(version => /^\d+\.\d+/.test(version)),
     JSON.stringify(versions),
   );
-  t.is(engines.length, 3);
+  t.is(engines.length, 4);
   t.true(engines.some(({name, available}) => name === auto.name && available));
   t.true(cpu.cores >= 1 && cpu.model !== '');
   t.true(memory.totalBytes > memory.freeBytes);

@@ -93,10 +93,12 @@ test('every engine is listed, opened or not, and auto is decided from the list',
 
   const wasm = {name: 'wasm', available: true, detail: 'embedded'} as const;
   const tensorflow = {name: 'tensorflow', available: false, detail: 'it is not installed'} as const;
-  t.deepEqual(automaticEngine([tensorflow, wasm]), {
+  const torch = {name: 'torch', available: false, detail: 'its addon is not built'} as const;
+  t.deepEqual(automaticEngine([torch, tensorflow, wasm]), {
     name: 'wasm',
-    reason: 'auto: engine tensorflow: it is not installed',
+    reason: 'auto: engine torch: its addon is not built; engine tensorflow: it is not installed',
   });
-  t.is(automaticEngine([{...tensorflow, available: true}, wasm]).name, 'tensorflow');
+  t.is(automaticEngine([torch, {...tensorflow, available: true}, wasm]).name, 'tensorflow');
+  t.is(automaticEngine([{...torch, available: true}, tensorflow, wasm]).name, 'torch');
   t.is(automaticEngine([]).name, undefined);
 });

@@ -78,7 +78,8 @@ export function functionsOf<Functions extends object>(): Functions {
   return loadAddon() as object as Functions;
 }
 
-function loadFailure(error: unknown, {torchVersion, library}: BuildRecord): string {
+/** What a failed load means, in one line. */
+export function loadFailure(error: unknown, {torchVersion, library}: BuildRecord): string {
   const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
   const missing = /(lib[\w.+-]+): cannot open shared object file/.exec(line)?.[1];
   if (missing !== undefined)
