@@ -120,6 +120,24 @@ test.serial('convolution with scale and residual, and its four gradients, agree 
   }
 });
 
+test.serial('convolution agrees where kernels for larger shapes take over', async t => {
+  // A filter gradient tap by tap; sums over many input channels, cut into segments.
+  for (const [[height, width, channels], [rows, columns], stride, padding, out] of [
+    [[17, 31, 64], [2, 1], 2, 1, 480],
+    [[3, 5, 2100], [1, 1], 1, 0, 20],
+  ] as const) {
+    const side = (length: number, taps: number) => Math.floor((length + 2 * padding - taps) / stride) + 1;
+    const inputs = [
+      floats([1, height, width, channels]),
+      floats([rows, columns, channels, out]),
+      floats([out]),
+      floats([1, side(height, rows), side(width, columns), out]),
+      floats([out], 2),
+    ];
+    await assertEnginesAgree(t, joined(stride, padding, true), inputs, 4, 1e-5);
+  }
+});
+
 test.serial('the gradients of scale and residual are finite differences', async t => {
   const residual: Values = {values: new Float32Array(18).fill(3), shape: [1, 3, 3, 2], dtype: 'float32'};
   const inputs = [
