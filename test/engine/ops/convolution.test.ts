@@ -120,23 +120,19 @@ test.serial('convolution with scale and residual, and its four gradients, agree 
   }
 });
 
-test.serial('convolution agrees where kernels for larger shapes take over', async t => {
-  // A filter gradient tap by tap; sums over many input channels, cut into segments.
-  for (const [[height, width, channels], [rows, columns], stride, padding, out] of [
-    [[17, 31, 64], [2, 1], 2, 1, 480],
-    [[3, 5, 2100], [1, 1], 1, 0, 20],
-  ] as const) {
-    const side = (length: number, taps: number) => Math.floor((length + 2 * padding - taps) / stride) + 1;
+test.serial(
+  '1x1 with its residual agrees where the sum over the input channels is cut into segments',
+  async t => {
     const inputs = [
-      floats([1, height, width, channels]),
-      floats([rows, columns, channels, out]),
-      floats([out]),
-      floats([1, side(height, rows), side(width, columns), out]),
-      floats([out], 2),
+      floats([1, 3, 5, 2100]),
+      floats([1, 1, 2100, 20]),
+      floats([20]),
+      floats([1, 3, 5, 20]),
+      floats([20], 2),
     ];
-    await assertEnginesAgree(t, joined(stride, padding, true), inputs, 4, 1e-5);
-  }
-});
+    await assertEnginesAgree(t, joined(1, 0, true), inputs, 4, 1e-5);
+  },
+);
 
 test.serial('the gradients of scale and residual are finite differences', async t => {
   const residual: Values = {values: new Float32Array(18).fill(3), shape: [1, 3, 3, 2], dtype: 'float32'};
