@@ -12,7 +12,7 @@ const LAYERS = [
   ['src/train', 'src/evaluate', 'src/report'],
   ['src/detectors', 'src/data', 'src/weights'],
   ['src/heads', 'src/backbones', 'src/layers', 'src/losses', 'src/samplers', 'src/sampling-free'],
-  ['src/boxes'],
+  ['src/boxes', 'src/masks'],
   ['src/engine'],
 ] as const;
 
