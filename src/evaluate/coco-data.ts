@@ -8,9 +8,20 @@ import {RunError} from '../errors.js';
 
 export type CocoCategory = {readonly id: number; readonly name: string};
 
+/** Masks of N records as run lengths, column by column of the image, background first; row i's are runs[starts[i] .. starts[i + 1]]. */
+export type MaskColumns = {
+  readonly heights: Uint32Array; // [N]
+  readonly widths: Uint32Array; // [N]
+  readonly starts: Float64Array; // [N + 1]
+  readonly runs: Uint32Array;
+};
+
 /** I images, K categories, N annotations; annotation i is row i of every column. */
 export type CocoGroundTruth = {
   readonly imageIds: Float64Array; // [I]
+  /** Pixels of the images; 0 where the file does not say. Read together with masks, which are drawn at that size. */
+  readonly imageHeights?: Uint32Array; // [I]
+  readonly imageWidths?: Uint32Array; // [I]
   readonly categories: readonly CocoCategory[]; // [K]
   /** COCO numbers annotations from 1; pycocotools takes the id 0 for "no match" (see coco-matching.ts). */
   readonly ids: Float64Array; // [N]
@@ -22,6 +33,8 @@ export type CocoGroundTruth = {
   readonly crowd: Uint8Array; // [N]
   /** Neither hit nor miss: crowds, and objects such as VOC's difficult ones, which match once like any other. */
   readonly ignore: Uint8Array; // [N]
+  /** The objects' masks, when they were asked for. */
+  readonly masks?: MaskColumns; // [N]
 };
 
 /** D detections in the order of their file; detection i is row i of every column. */
@@ -30,8 +43,13 @@ export type CocoResults = {
   readonly categoryOf: Float64Array; // [D] category ids
   readonly boxes: Float64Array; // [D, 4] XYWH
   readonly scores: Float64Array; // [D]
-  /** Square pixels that decide the area range of an unmatched detection: width * height for boxes. */
+  /**
+   * Square pixels that decide the area range of an unmatched detection: width * height of the box, also beside a mask;
+   * the mask's pixels where the records have no boxes.
+   */
   readonly areas: Float64Array; // [D]
+  /** The detections' masks, when they were asked for. */
+  readonly masks?: MaskColumns; // [D]
 };
 
 /** Width times height of every XYWH box. */
