@@ -3,8 +3,9 @@ import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import sharp from 'sharp';
-import {loadVoc, VOC_CLASSES, type VocOptions} from '../../src/data/voc.js';
+import {loadVoc, type VocOptions} from '../../src/data/voc.js';
 import {parseVocAnnotation} from '../../src/data/voc-annotation.js';
+import {VOC_CLASSES} from '../../src/data/voc-split.js';
 import {RunError, UsageError} from '../../src/errors.js';
 import {temporaryFolder} from '../temporary-folder.js';
 
