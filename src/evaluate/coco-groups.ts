@@ -15,6 +15,8 @@ export type CategoryGroup = {
   readonly detections: Int32Array; // [D]
   /** Place of the detection in its image's list, from 0. */
   readonly ranks: Int32Array; // [D]
+  /** Positions in `detections` by falling score over all images; equal scores by image, then rank. */
+  readonly byScore: Int32Array; // [D]
   readonly detectionStarts: Int32Array; // [P + 1]
   /** Rows of the ground truth by image, in file order. */
   readonly groundTruths: Int32Array; // [G]
@@ -52,21 +54,40 @@ export function groupRecords(
   const categories = parameters.useCategories
     ? Array.from(categoryIds, id => byId.get(id) ?? {id, name: String(id)})
     : [ANY_CATEGORY];
-  const annotations = sortRecords(groundTruth, imageIds, categoryIds, parameters.useCategories);
-  const detections = sortRecords(results, imageIds, categoryIds, parameters.useCategories);
+  const annotations = placesOf(groundTruth, imageIds, categoryIds);
+  const objects = sortByGroup(sortByImage(annotations, parameters), annotations, parameters);
+  const found = placesOf(results, imageIds, categoryIds);
+  const falling = sortByImage(found, parameters);
+  sortByFallingScore(falling, results.scores, new Int32Array(falling.length));
+  // Every sort keeps the order of the one before: by image and then by category leaves each image's scores falling.
+  const detections = sortByGroup(sortByKey(falling, found.images, found.imageCount).rows, found, parameters);
+  const byScore = sortByGroup(falling, found, parameters);
   const cut = parameters.maxDetections.at(-1)!;
+  const positions = new Int32Array(results.scores.length);
   return {
     imageIds,
-    categories: categories.map((category, k) =>
-      groupCategory(category, range(annotations, k), range(detections, k), results.scores, cut),
-    ),
+    categories: categories.map((category, k) => {
+      const pairs = joinByImage(
+        ofGroup(objects, k),
+        annotations.images,
+        ofGroup(detections, k),
+        found.images,
+        cut,
+      );
+      return {
+        category,
+        ...pairs,
+        byScore: positionsIn(pairs.detections, ofGroup(byScore, k), positions),
+        groundTruths: ofGroup(objects, k),
+        detectionCount: detections.starts[k + 1]! - detections.starts[k]!,
+      };
+    }),
   };
 }
 
 /** @throws RunError naming the first detection whose image the annotations do not list. */
 function checkImages(groundTruth: CocoGroundTruth, results: CocoResults): void {
-  const known = new Set(groundTruth.imageIds);
-  const stray = results.imageOf.findIndex(id => !known.has(id));
+  const stray = positionsOf(results.imageOf, groundTruth.imageIds).indexOf(-1);
   if (stray >= 0) {
     throw new RunError(
       `result ${stray}: image_id ${results.imageOf[stray]} is not among the images of the annotations; ` +
@@ -80,31 +101,25 @@ function evaluatedIds(all: Iterable<number>, wanted: readonly number[] | null): 
   return Float64Array.from(new Set(wanted ?? all)).sort();
 }
 
-type Sorted = {
-  readonly rows: Int32Array;
-  /** Position of the row's image, in the order of `rows`. */
-  readonly images: Int32Array;
-  /** Where each category's rows begin; the last entry is their number. */
-  readonly starts: Int32Array; // [K + 1]
+/** Where the records belong: positions among the evaluated images and categories, or -1. N records. */
+type Places = {
+  readonly images: Int32Array; // [N]
+  readonly imageCount: number;
+  readonly categories: Int32Array; // [N]
+  readonly categoryCount: number;
 };
 
-/** By category, then image, then file order; without categories by image, then category, then file order. */
-function sortRecords(
+function placesOf(
   records: {readonly imageOf: Float64Array; readonly categoryOf: Float64Array},
   imageIds: Float64Array,
   categoryIds: Float64Array,
-  useCategories: boolean,
-): Sorted {
-  const images = positionsOf(records.imageOf, imageIds);
-  const categories = positionsOf(records.categoryOf, categoryIds);
-  const kept = Int32Array.from(images.keys()).filter(row => images[row]! >= 0 && categories[row]! >= 0);
-  const rows = useCategories
-    ? sortByKey(sortByKey(kept, images, imageIds.length), categories, categoryIds.length)
-    : sortByKey(sortByKey(kept, categories, categoryIds.length), images, imageIds.length);
-  const starts = new Int32Array((useCategories ? categoryIds.length : 1) + 1);
-  for (const row of rows) starts[(useCategories ? categories[row]! : 0) + 1]!++;
-  for (let k = 1; k < starts.length; k++) starts[k]! += starts[k - 1]!;
-  return {rows, images: rows.map(row => images[row]!), starts};
+): Places {
+  return {
+    images: positionsOf(records.imageOf, imageIds),
+    imageCount: imageIds.length,
+    categories: positionsOf(records.categoryOf, categoryIds),
+    categoryCount: categoryIds.length,
+  };
 }
 
 /** Position of each id among `known`, or -1. */
@@ -113,71 +128,125 @@ function positionsOf(ids: Float64Array, known: Float64Array): Int32Array {
   known.forEach((id, position) => {
     positions.set(id, position);
   });
-  return Int32Array.from(ids, id => positions.get(id) ?? -1);
+  const found = new Int32Array(ids.length);
+  let last = Number.NaN;
+  let position = -1;
+  for (let row = 0; row < ids.length; row++) {
+    // Files mostly go image by image.
+    if (ids[row] !== last) {
+      last = ids[row]!;
+      position = positions.get(last) ?? -1;
+    }
+    found[row] = position;
+  }
+  return found;
 }
+
+type Sorted = {
+  readonly rows: Int32Array;
+  /** Where the rows of each key begin; the last entry is their number. */
+  readonly starts: Int32Array;
+};
 
 /** Stable counting sort of rows by keys[row] in 0..keyCount - 1. */
-function sortByKey(rows: Int32Array, keys: Int32Array, keyCount: number): Int32Array {
-  const next = new Int32Array(keyCount + 1);
-  for (const row of rows) next[keys[row]! + 1]!++;
-  for (let key = 1; key <= keyCount; key++) next[key]! += next[key - 1]!;
+function sortByKey(rows: Int32Array, keys: Int32Array, keyCount: number): Sorted {
+  const starts = new Int32Array(keyCount + 1);
+  for (let i = 0; i < rows.length; i++) starts[keys[rows[i]!]! + 1]!++;
+  for (let key = 1; key <= keyCount; key++) starts[key]! += starts[key - 1]!;
+  const next = starts.slice();
   const sorted = new Int32Array(rows.length);
-  for (const row of rows) sorted[next[keys[row]!]!++] = row;
-  return sorted;
+  for (let i = 0; i < rows.length; i++) sorted[next[keys[rows[i]!]!]!++] = rows[i]!;
+  return {rows: sorted, starts};
 }
 
-type CategoryRecords = {readonly rows: Int32Array; readonly images: Int32Array};
-
-function range({rows, images, starts}: Sorted, k: number): CategoryRecords {
-  return {
-    rows: rows.subarray(starts[k]!, starts[k + 1]!),
-    images: images.subarray(starts[k]!, starts[k + 1]!),
-  };
+/** Rows that are evaluated, by image; on one image in file order, or by category where categories are not told apart. */
+function sortByImage(
+  {images, imageCount, categories, categoryCount}: Places,
+  {useCategories}: CocoParameters,
+): Int32Array {
+  const kept = new Int32Array(images.length);
+  let count = 0;
+  for (let row = 0; row < images.length; row++) {
+    if (images[row]! >= 0 && categories[row]! >= 0) kept[count++] = row;
+  }
+  const rows = kept.subarray(0, count);
+  const joined = useCategories ? rows : sortByKey(rows, categories, categoryCount).rows;
+  return sortByKey(joined, images, imageCount).rows;
 }
 
-/** Walks both lists by image; each image's detections are sorted by score and cut. */
-function groupCategory(
-  category: CocoCategory,
-  annotations: CategoryRecords,
-  found: CategoryRecords,
-  scores: Float64Array,
+/** Rows by category, keeping their order in each; as they are where categories are not told apart. */
+function sortByGroup(
+  rows: Int32Array,
+  {categories, categoryCount}: Places,
+  {useCategories}: CocoParameters,
+): Sorted {
+  return useCategories
+    ? sortByKey(rows, categories, categoryCount)
+    : {rows, starts: Int32Array.of(0, rows.length)};
+}
+
+function ofGroup({rows, starts}: Sorted, k: number): Int32Array {
+  return rows.subarray(starts[k]!, starts[k + 1]!);
+}
+
+type JoinedByImage = Pick<
+  CategoryGroup,
+  'images' | 'detections' | 'ranks' | 'detectionStarts' | 'groundTruthStarts'
+>;
+
+/** Walks both lists, sorted by image, and cuts each image's detections. */
+function joinByImage(
+  objects: Int32Array,
+  imageOfObject: Int32Array,
+  found: Int32Array,
+  imageOfDetection: Int32Array,
   cut: number,
-): CategoryGroup {
+): JoinedByImage {
   const images: number[] = [];
   const detectionStarts = [0];
   const groundTruthStarts = [0];
-  const sorted = found.rows.slice();
-  const scratch = new Int32Array(sorted.length);
-  const detections = new Int32Array(sorted.length);
-  const ranks = new Int32Array(sorted.length);
+  const detections = new Int32Array(found.length);
+  const ranks = new Int32Array(found.length);
   let kept = 0;
   let nextFound = 0;
-  let nextAnnotation = 0;
-  while (nextFound < sorted.length || nextAnnotation < annotations.rows.length) {
+  let nextObject = 0;
+  while (nextFound < found.length || nextObject < objects.length) {
     const image = Math.min(
-      found.images[nextFound] ?? Infinity,
-      annotations.images[nextAnnotation] ?? Infinity,
+      nextFound < found.length ? imageOfDetection[found[nextFound]!]! : Infinity,
+      nextObject < objects.length ? imageOfObject[objects[nextObject]!]! : Infinity,
     );
-    const from = nextFound;
-    while (found.images[nextFound] === image) nextFound++;
-    while (annotations.images[nextAnnotation] === image) nextAnnotation++;
-    sortByFallingScore(sorted, scores, scratch, from, nextFound);
-    for (let rank = 0; rank < Math.min(nextFound - from, cut); rank++) {
-      detections[kept] = sorted[from + rank]!;
+    for (
+      let rank = 0;
+      nextFound < found.length && imageOfDetection[found[nextFound]!] === image;
+      nextFound++, rank++
+    ) {
+      if (rank >= cut) continue;
+      detections[kept] = found[nextFound]!;
       ranks[kept++] = rank;
     }
+    while (nextObject < objects.length && imageOfObject[objects[nextObject]!] === image) nextObject++;
     images.push(image);
     detectionStarts.push(kept);
-    groundTruthStarts.push(nextAnnotation);
+    groundTruthStarts.push(nextObject);
   }
   return {
-    category,
     images: Int32Array.from(images),
     detections: detections.subarray(0, kept),
     ranks: ranks.subarray(0, kept),
     detectionStarts: Int32Array.from(detectionStarts),
-    groundTruths: annotations.rows,
     groundTruthStarts: Int32Array.from(groundTruthStarts),
-    detectionCount: sorted.length,
   };
+}
+
+/** Positions in `detections` of those of `rows` that are there, in the order of `rows`. `scratch`: one entry a record. */
+function positionsIn(detections: Int32Array, rows: Int32Array, scratch: Int32Array): Int32Array {
+  for (let i = 0; i < rows.length; i++) scratch[rows[i]!] = -1;
+  for (let position = 0; position < detections.length; position++) scratch[detections[position]!] = position;
+  const positions = new Int32Array(detections.length);
+  let count = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const position = scratch[rows[i]!]!;
+    if (position >= 0) positions[count++] = position;
+  }
+  return positions;
 }

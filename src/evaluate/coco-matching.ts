@@ -59,35 +59,162 @@ export function matchPair(
   range: AreaRange,
   iouThresholds: readonly number[],
 ): PairMatches {
-  const {overlaps, best, groundTruths} = pair;
+  const {overlaps, groundTruths} = pair;
   const height = pair.detections.length;
-  const width = groundTruths.length;
-  const {order, counted} = evaluationOrder(groundTruths, groundTruth, range);
-  const matches = new Int32Array(iouThresholds.length * height).fill(-1);
+  const required = iouThresholds.map(requiredOverlap);
+  const candidates = listCandidates(overlaps, groundTruths.length, Math.min(...required));
+  const compact = matchCandidates(candidates, groundTruths, groundTruth, [range], required);
+  const matches = new Int32Array(required.length * height).fill(-1);
+  const count = candidates.detections.length;
+  for (let i = 0; i < compact.length; i++) {
+    const t = Math.floor(i / count);
+    matches[t * height + candidates.detections[i - t * count]!] = compact[i]!;
+  }
+  return {...evaluationOrder(groundTruths, groundTruth, range), matches};
+}
+
+/** An IoU that rounding left just below 1 still reaches a threshold of 1. */
+export function requiredOverlap(iouThreshold: number): number {
+  return Math.min(iouThreshold, 1 - 1e-10);
+}
+
+/** The overlaps of a pair that may become matches: C of its detections have some. */
+export type Candidates = {
+  /** Rows of the overlaps, ascending. */
+  readonly detections: Int32Array; // [C]
+  /** Those of the c-th detection are entries starts[c] .. starts[c + 1]; the last entry is their number. */
+  readonly starts: Int32Array; // [C + 1]
+  /** Columns of the overlaps, ascending for each detection. */
+  readonly columns: Int32Array;
+  readonly overlaps: Float64Array;
+};
+
+/** Overlaps [D, width] of at least `lowest`. */
+export function listCandidates(overlaps: Float64Array, width: number, lowest: number): Candidates {
+  let total = 0;
+  let count = 0;
+  let last = -1;
+  for (let i = 0; i < overlaps.length; i++) {
+    if (!(overlaps[i]! >= lowest)) continue;
+    total++;
+    if (i <= last) continue;
+    count++;
+    last = i - (i % width) + width - 1;
+  }
+  const detections = new Int32Array(count);
+  const starts = new Int32Array(count + 1);
+  const columns = new Int32Array(total);
+  const values = new Float64Array(total);
+  let entry = 0;
+  let c = 0;
+  for (let at = 0; entry < total; at += width) {
+    const before = entry;
+    for (let column = 0; column < width; column++) {
+      const overlap = overlaps[at + column]!;
+      if (!(overlap >= lowest)) continue;
+      columns[entry] = column;
+      values[entry++] = overlap;
+    }
+    if (entry === before) continue;
+    detections[c++] = at / width;
+    starts[c] = entry;
+  }
+  return {detections, starts, columns, overlaps: values};
+}
+
+/**
+ * Matches in every area range and at every required overlap: the column that the c-th detection with candidates took,
+ * or -1. [A, T, C]
+ * @param objects rows of the ground truth, by column
+ */
+export function matchCandidates(
+  candidates: Candidates,
+  objects: Int32Array,
+  groundTruth: CocoGroundTruth,
+  areaRanges: readonly AreaRange[],
+  required: readonly number[],
+): Int32Array {
+  const count = candidates.detections.length;
+  const width = objects.length;
+  const matches = new Int32Array(areaRanges.length * required.length * count);
+  const ignored = new Uint8Array(areaRanges.length * width);
+  const crowd = new Uint8Array(width);
   const taken = new Uint8Array(width);
-  iouThresholds.forEach((threshold, t) => {
-    // An IoU that rounding left just below 1 still reaches a threshold of 1.
-    const required = Math.min(threshold, 1 - 1e-10);
-    taken.fill(0);
-    for (let d = 0; d < height; d++) {
-      if (best[d]! < required) continue;
-      let iou = required;
-      let match = -1;
-      for (let i = 0; i < width; i++) {
-        if (i === counted && match >= 0) break;
-        const column = order[i]!;
-        if (taken[column] === 1 && groundTruth.crowd[groundTruths[column]!] === 0) continue;
-        const overlap = overlaps[d * width + column]!;
-        if (overlap < iou) continue;
-        iou = overlap;
-        match = column;
-      }
-      if (match < 0) continue;
-      taken[match] = 1;
-      matches[t * height + d] = match;
+  for (let column = 0; column < width; column++) crowd[column] = groundTruth.crowd[objects[column]!]!;
+  areaRanges.forEach((range, a) => {
+    for (let column = 0; column < width; column++) {
+      ignored[a * width + column] = isIgnored(groundTruth, objects[column]!, range) ? 1 : 0;
+    }
+    const rangeSize = required.length * count;
+    const twin = rangeWithSameFlags(ignored, width, a);
+    if (twin < a) {
+      matches.copyWithin(a * rangeSize, twin * rangeSize, (twin + 1) * rangeSize);
+      return;
+    }
+    for (let t = 0; t < required.length; t++) {
+      taken.fill(0);
+      matchAtThreshold(
+        candidates,
+        required[t]!,
+        ignored,
+        a * width,
+        crowd,
+        taken,
+        matches,
+        a * rangeSize + t * count,
+      );
     }
   });
-  return {order, counted, matches};
+  return matches;
+}
+
+/** The first area range that ignores the same objects as range a: matches are the same there. */
+function rangeWithSameFlags(ignored: Uint8Array, width: number, a: number): number {
+  for (let earlier = 0; earlier < a; earlier++) {
+    let column = 0;
+    while (column < width && ignored[earlier * width + column] === ignored[a * width + column]) column++;
+    if (column === width) return earlier;
+  }
+  return a;
+}
+
+/**
+ * Writes the matches at one threshold to matches[into ..].
+ * @param ignored flags of the columns, from `flags` on
+ * @param taken columns that are used up; all 0 at the start
+ */
+function matchAtThreshold(
+  {starts, columns, overlaps}: Candidates,
+  required: number,
+  ignored: Uint8Array,
+  flags: number,
+  crowd: Uint8Array,
+  taken: Uint8Array,
+  matches: Int32Array,
+  into: number,
+): void {
+  for (let c = 0; c + 1 < starts.length; c++) {
+    let counted = -1;
+    let countedOverlap = required;
+    let other = -1;
+    let otherOverlap = required;
+    for (let entry = starts[c]!; entry < starts[c + 1]!; entry++) {
+      const column = columns[entry]!;
+      const overlap = overlaps[entry]!;
+      if (taken[column] === 1) continue;
+      if (ignored[flags + column] === 0) {
+        if (overlap < countedOverlap) continue;
+        counted = column;
+        countedOverlap = overlap;
+      } else if (overlap >= otherOverlap) {
+        other = column;
+        otherOverlap = overlap;
+      }
+    }
+    const match = counted >= 0 ? counted : other;
+    matches[into + c] = match;
+    if (match >= 0 && crowd[match] === 0) taken[match] = 1;
+  }
 }
 
 /** Objects that count first, then the ignored ones; either in file order. */

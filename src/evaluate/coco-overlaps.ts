@@ -1,8 +1,19 @@
 /** How much detections cover annotated objects: the one place that knows whether boxes or masks are compared. */
 import type {CocoGroundTruth, CocoResults} from './coco-data.js';
+import type {IouType} from './coco-parameters.js';
 
 /** Overlaps [D, G] of rows of the results with rows of the ground truth. */
 export type Overlaps = (detections: Int32Array, groundTruths: Int32Array) => Float64Array;
+
+/** Overlaps of what is compared: boxes or masks. */
+export function overlapsOf(iouType: IouType, groundTruth: CocoGroundTruth, results: CocoResults): Overlaps {
+  switch (iouType) {
+    case 'bbox':
+      return boxOverlaps(groundTruth, results);
+    case 'segm':
+      throw new Error('masks');
+  }
+}
 
 /**
  * IoU of continuous boxes, no pixel added and nothing clipped; 0 where they only touch. Against a crowd it is

@@ -1,13 +1,21 @@
-/** What a COCO evaluation averages over; the defaults are those of the COCO server for boxes. */
+/** What a COCO evaluation averages over; the defaults are those of the COCO server. */
 import {UsageError} from '../errors.js';
 
 /** Objects with `min <= area <= max` square pixels: both ends belong to the range. */
 export type AreaRange = {readonly label: string; readonly min: number; readonly max: number};
 
+/** What overlaps are measured on. */
+export type IouType = 'bbox' | 'segm';
+
 export type CocoParameters = {
+  /** 'segm' needs masks on both sides. */
+  readonly iouType: IouType;
   /** False: all categories are evaluated as one (K = 1). */
   readonly useCategories: boolean;
-  /** Detections counted for an image and category; three numbers, kept in ascending order. */
+  /**
+   * Detections counted for an image and category, one number or more, kept in ascending order. Matches are made with
+   * the largest; the twelve stats of the reference are defined for three (coco-stats.ts says what others give).
+   */
   readonly maxDetections: readonly number[]; // [M]
   readonly iouThresholds: readonly number[]; // [T]
   readonly areaRanges: readonly AreaRange[]; // [A]
@@ -38,6 +46,7 @@ export const AREA_RANGES: readonly AreaRange[] = [
 ];
 
 export const COCO_PARAMETERS: CocoParameters = {
+  iouType: 'bbox',
   useCategories: true,
   maxDetections: [1, 10, 100],
   iouThresholds: IOU_THRESHOLDS,
@@ -53,9 +62,9 @@ export const COCO_PARAMETERS: CocoParameters = {
 export function cocoParameters(changes: Partial<CocoParameters> = {}): CocoParameters {
   const merged = {...COCO_PARAMETERS, ...changes};
   const maxDetections = [...merged.maxDetections].sort((a, b) => a - b);
-  if (maxDetections.length !== 3 || !maxDetections.every(max => Number.isInteger(max) && max > 0)) {
+  if (maxDetections.length === 0 || !maxDetections.every(max => Number.isInteger(max) && max > 0)) {
     throw new UsageError(
-      `maxDets is [${merged.maxDetections}]; give three whole numbers above 0, such as 1,10,100`,
+      `maxDets is [${merged.maxDetections}]; give whole numbers above 0, such as 1,10,100 or 300`,
     );
   }
   if (merged.iouThresholds.length === 0 || !merged.iouThresholds.every(iou => iou > 0 && iou <= 1)) {

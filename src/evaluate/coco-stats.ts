@@ -19,7 +19,11 @@ export const COCO_STATS = [
 
 export type CocoStatName = (typeof COCO_STATS)[number];
 
-/** AR1, AR10 and AR100 stand for the three values of maxDets, whatever they are. */
+/**
+ * With three values of maxDets, AR1, AR10 and AR100 stand for the first, second and third, whatever they are, as in the
+ * reference. It has no stats for any other number of values: here AR1, AR10 and AR100 are then -1 unless maxDets
+ * has 1, 10 and 100, and everything else is at the largest value. averageRecalls has AR at each value.
+ */
 export type CocoStats = {readonly [name in CocoStatName]: number};
 
 /** What a mean runs over; absent: all thresholds, all categories. */
@@ -66,15 +70,34 @@ export function meanRecall({recall, shape: [T, , K, A, M]}: PrecisionRecall, sli
   return count === 0 ? -1 : sum / count;
 }
 
+/** AR over all areas and categories at each value of maxDets. [M] */
+export function averageRecalls(
+  curves: PrecisionRecall,
+  {areaRanges, maxDetections}: CocoParameters,
+): readonly number[] {
+  const area = positionOf(areaRanges, 'all');
+  return maxDetections.map((_, max) => meanRecall(curves, {area, max}));
+}
+
+/** AP over all areas and categories at the largest maxDets, which is not where `AP` of the stats looks. */
+export function averagePrecision(
+  curves: PrecisionRecall,
+  {areaRanges, maxDetections}: CocoParameters,
+): number {
+  return meanPrecision(curves, {area: positionOf(areaRanges, 'all'), max: maxDetections.length - 1});
+}
+
 /**
  * The stats over all categories, as the reference reports them: AP looks for 100 in maxDets and is -1 without it,
  * the others use the largest; a threshold or an area range that was not evaluated gives -1.
  */
 export function overallStats(curves: PrecisionRecall, parameters: CocoParameters): CocoStats {
-  return stats(curves, parameters, parameters.maxDetections.indexOf(100), undefined);
+  const {maxDetections} = parameters;
+  const ofReference = maxDetections.length === 3;
+  return stats(curves, parameters, ofReference ? maxDetections.indexOf(100) : maxDetections.length - 1);
 }
 
-/** The stats of one category, all at the largest maxDets. */
+/** The stats of one category, AP too at the largest maxDets. */
 export function categoryStats(
   curves: PrecisionRecall,
   parameters: CocoParameters,
@@ -87,37 +110,40 @@ function stats(
   curves: PrecisionRecall,
   {iouThresholds, areaRanges, maxDetections}: CocoParameters,
   maxOfAp: number,
-  category: number | undefined,
+  category?: number,
 ): CocoStats {
   const largest = maxDetections.length - 1;
   const where = category === undefined ? {} : {category};
-  const areaOf = (label: string) => areaRanges.findIndex(range => range.label === label);
-  const all = areaOf('all');
-  const precisionAt = (threshold: number) => {
-    const iou = iouThresholds.indexOf(threshold);
-    return iou < 0 ? -1 : meanPrecision(curves, {...where, iou, area: all, max: largest});
-  };
-  const precisionIn = (label: string) => {
-    const area = areaOf(label);
-    return area < 0 ? -1 : meanPrecision(curves, {...where, area, max: largest});
-  };
-  const recallIn = (label: string) => {
-    const area = areaOf(label);
-    return area < 0 ? -1 : meanRecall(curves, {...where, area, max: largest});
-  };
-  const recallOf = (max: number) => meanRecall(curves, {...where, area: all, max});
+  const precisionOf = (slice: Slice) =>
+    slice.iou === -1 || slice.area === -1 || slice.max === -1
+      ? -1
+      : meanPrecision(curves, {...where, ...slice});
+  const recallOf = (slice: Slice) =>
+    slice.area === -1 || slice.max === -1 ? -1 : meanRecall(curves, {...where, ...slice});
+  const [all, small, medium, large] = ['all', 'small', 'medium', 'large'].map(label =>
+    positionOf(areaRanges, label),
+  ) as [number, number, number, number];
+  const [few, some, many] =
+    maxDetections.length === 3
+      ? [0, 1, 2]
+      : ([1, 10, 100].map(max => maxDetections.indexOf(max)) as [number, number, number]);
   return {
-    AP: maxOfAp < 0 ? -1 : meanPrecision(curves, {...where, area: all, max: maxOfAp}),
-    AP50: precisionAt(0.5),
-    AP75: precisionAt(0.75),
-    APs: precisionIn('small'),
-    APm: precisionIn('medium'),
-    APl: precisionIn('large'),
-    AR1: recallOf(0),
-    AR10: recallOf(1),
-    AR100: recallOf(2),
-    ARs: recallIn('small'),
-    ARm: recallIn('medium'),
-    ARl: recallIn('large'),
+    AP: precisionOf({area: all, max: maxOfAp}),
+    AP50: precisionOf({iou: iouThresholds.indexOf(0.5), area: all, max: largest}),
+    AP75: precisionOf({iou: iouThresholds.indexOf(0.75), area: all, max: largest}),
+    APs: precisionOf({area: small, max: largest}),
+    APm: precisionOf({area: medium, max: largest}),
+    APl: precisionOf({area: large, max: largest}),
+    AR1: recallOf({area: all, max: few}),
+    AR10: recallOf({area: all, max: some}),
+    AR100: recallOf({area: all, max: many}),
+    ARs: recallOf({area: small, max: largest}),
+    ARm: recallOf({area: medium, max: largest}),
+    ARl: recallOf({area: large, max: largest}),
   };
+}
+
+/** -1 where no range has this name. */
+function positionOf(areaRanges: CocoParameters['areaRanges'], label: string): number {
+  return areaRanges.findIndex(range => range.label === label);
 }
