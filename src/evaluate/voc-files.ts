@@ -14,7 +14,7 @@ import {listFolder, readVocSplit, type VocSplitOptions} from '../data/voc-split.
 import {RunError, UsageError} from '../errors.js';
 import {errorCode, writeFileAtomic} from '../files/write-atomic.js';
 import type {VocGroundTruth, VocResults} from './voc-data.js';
-import {formatVocLines, readVocLines} from './voc-lines.js';
+import {formatVocLines, isVocName, readVocLines} from './voc-lines.js';
 
 export type VocGroundTruthFiles = {
   readonly groundTruth: VocGroundTruth;
@@ -230,6 +230,11 @@ export async function writeVocResults(
     throw new RunError(
       `class ${JSON.stringify(unfit)} cannot be part of a file's name; write COCO results instead`,
     );
+  const unnamed = results.imageOf.find(image => !isVocName(imageNames[image]!));
+  if (unnamed !== undefined) {
+    const name = JSON.stringify(imageNames[unnamed]);
+    throw new RunError(`image ${name}: VOC's format cannot hold such a name; write COCO results instead`);
+  }
   for (const [classIndex, name] of classNames.entries()) {
     const file = join(folder, `comp4_det_${set}_${name}.txt`);
     await writeFileAtomic(file, formatVocLines(results, classIndex, imageNames));

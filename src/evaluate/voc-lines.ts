@@ -73,10 +73,12 @@ async function* textLines(path: string): AsyncGenerator<string> {
 
 const LINES_A_CHUNK = 4096;
 
-/**
- * The lines of one class in the order of the rows, a chunk at a time; numbers with all their digits.
- * @throws RunError for an image whose name readVocLines could not read back.
- */
+/** Whether readVocLines reads this name of an image back. */
+export function isVocName(name: string): boolean {
+  return name !== '' && name === name.trim().split(/\s+/).join(' ');
+}
+
+/** The lines of one class in the order of the rows, a chunk at a time; numbers with all their digits. */
 export function* formatVocLines(
   {imageOf, classOf, boxes, scores}: VocResults,
   classIndex: number,
@@ -86,10 +88,6 @@ export function* formatVocLines(
   for (let row = 0; row < scores.length; row++) {
     if (classOf[row] !== classIndex) continue;
     const name = imageNames[imageOf[row]!]!;
-    if (name === '' || name !== name.trim().split(/\s+/).join(' '))
-      throw new RunError(
-        `image ${JSON.stringify(name)}: VOC's format cannot hold such a name; write COCO results instead`,
-      );
     lines.push(`${name} ${scores[row]} ${boxes.subarray(4 * row, 4 * row + 4).join(' ')}\n`);
     if (lines.length === LINES_A_CHUNK) {
       yield Buffer.from(lines.join(''));

@@ -13,11 +13,10 @@ function percent(iouThreshold: number): string {
 }
 
 /**
- * Two numbers an IoU threshold and a table of classes: AP07 is VOC2007's at 11 points, AP the area of VOC2010 on.
- * Ends with a line break.
+ * Two numbers an IoU threshold, and a table of the classes that have objects or detections: AP07 is VOC2007's at 11
+ * points, AP the area of VOC2010 on. Ends with a line break.
  */
 export function formatVocStats({means, classes, leftOut}: VocEvaluation): string {
-  const measured = classes.length - leftOut.length;
   const overall = alignColumns([
     ['', 'IoU', 'value'],
     ...means.flatMap(({iouThreshold, ap07, ap}) => {
@@ -36,19 +35,26 @@ export function formatVocStats({means, classes, leftOut}: VocEvaluation): string
       `recall@${columns[0]}`,
       ...['objects', 'difficult', 'detections'],
     ],
-    ...classes.map(classRow),
+    ...classes
+      .filter(({positives, difficult, detections}) => positives + difficult + detections > 0)
+      .map(classRow),
   ]);
-  const noObjects =
-    leftOut.length === 0 ? '' : `; without objects to find and left out: ${leftOut.join(', ')}`;
-  return `${overall}\n${table}\nMeans over ${measured} of ${classes.length} classes${noObjects}\n`;
+  const measured = `means over ${classes.length - leftOut.length} of ${classes.length} classes`;
+  const others = leftOut.length === 0 ? '' : `; no objects to find: ${someOf(leftOut)}`;
+  return `${overall}${measured}${others}\n\n${table}`;
+}
+
+/** A few names, and how many more. */
+function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, 5).join(', ');
+  return names.length <= 5 ? shown : `${shown} and ${names.length - 5} more`;
 }
 
 function classRow({name, curves, positives, difficult, detections}: VocClassEvaluation): readonly string[] {
   const found = detections === 0 && positives > 0 ? 0 : (curves[0]?.recall.at(-1) ?? Number.NaN);
-  const none = positives === 0;
   return [
     name,
-    ...curves.flatMap(({ap07, ap}) => [ap07, ap].map(value => (none ? '-' : figure(value)))),
+    ...curves.flatMap(({ap07, ap}) => [ap07, ap].map(value => (positives === 0 ? '-' : figure(value)))),
     figure(found),
     ...[positives, difficult, detections].map(String),
   ];
