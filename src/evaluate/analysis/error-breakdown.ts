@@ -18,15 +18,11 @@
  *
  * Repairing never loses AP, so no gain is below 0. Gains do not add up to 1 - AP: errors hide each other.
  */
-import {
-  accumulateCurve,
-  detectionLists,
-  emptyPrecisionRecall,
-  type PrecisionRecall,
-} from '../coco-accumulate.js';
+import {accumulateCategory, emptyPrecisionRecall} from '../coco-accumulate.js';
 import type {CocoCategory, CocoGroundTruth, CocoResults} from '../coco-data.js';
-import type {Groups} from '../coco-groups.js';
+import type {CategoryGroup, Groups} from '../coco-groups.js';
 import {FALSE_POSITIVE, IGNORED, TRUE_POSITIVE} from '../coco-matching.js';
+import type {CocoParameters} from '../coco-parameters.js';
 import {meanPrecision} from '../coco-stats.js';
 import {sortByFallingScore} from '../score-order.js';
 import {
@@ -39,7 +35,7 @@ import {
   missedObjects,
   NO_ERROR,
 } from './error-kinds.js';
-import type {Outcomes} from './outcomes.js';
+import {allAreas, type RecordOutcomes} from './outcomes.js';
 
 /** Number of errors, and AP that their repair gains. */
 export type ErrorCost = {readonly count: number; readonly gain: number};
@@ -81,26 +77,25 @@ export type MatchedRecords = {
   readonly groups: Groups;
   readonly groundTruth: CocoGroundTruth;
   readonly results: CocoResults;
-  readonly outcomes: Outcomes;
+  readonly outcomes: RecordOutcomes;
   readonly errors: Errors;
-  /** Largest maxDets. */
-  readonly maxDetections: number;
+  readonly parameters: CocoParameters;
 };
 
 export function errorBreakdown(records: MatchedRecords): ErrorBreakdown {
   const {groups, groundTruth, outcomes, errors} = records;
   const missed = missedObjects(groundTruth, errors, outcomes);
   const unfound = outcomes.counted.map((counted, row) => counted & (outcomes.found[row]! ^ 1));
-  const curves = new CategoryCurves(records);
-  const repaired = (kinds: readonly ErrorKind[]) => curves.of(repair(records, new Set(kinds), missed));
+  const repaired = (kinds: readonly ErrorKind[]) =>
+    precisionsAfter(records, repair(records, new Set(kinds), missed));
   const nothing = repair(records, new Set(), missed);
-  const base = curves.of(nothing);
+  const base = precisionsAfter(records, nothing);
   const byKind = new Map(ERROR_KINDS.map(kind => [kind, repaired([kind])]));
-  const withoutFalse = curves.of({
+  const withoutFalse = precisionsAfter(records, {
     ...nothing,
     outcomes: nothing.outcomes.map(outcome => (outcome === FALSE_POSITIVE ? IGNORED : outcome)),
   });
-  const withoutUnfound = curves.of({...nothing, positives: remaining(records, unfound)});
+  const withoutUnfound = precisionsAfter(records, {...nothing, positives: remaining(records, unfound)});
 
   const costs = (k: number | undefined): ErrorCosts => {
     const of = (precisions: Precisions) => (k === undefined ? precisions.mean : precisions.perCategory[k]!);
@@ -141,7 +136,7 @@ export function errorBreakdown(records: MatchedRecords): ErrorBreakdown {
     ...costs(undefined),
     foregroundIou: FOREGROUND_IOU,
     backgroundIou: BACKGROUND_IOU,
-    maxDetections: records.maxDetections,
+    maxDetections: records.parameters.maxDetections.at(-1)!,
     repaired: repaired(ERROR_KINDS).mean,
     perCategory: groups.categories.map(({category}, k) => ({...category, ...costs(k)})),
   };
@@ -212,57 +207,52 @@ function remaining({groups, outcomes}: MatchedRecords, gone: Uint8Array): Int32A
   });
 }
 
-/** AP of every category under different repairs; detections are brought into order once. */
-class CategoryCurves {
-  private readonly lists: readonly Int32Array[]; // [K]
-  private readonly present: readonly boolean[]; // [K]
-
-  constructor(private readonly records: MatchedRecords) {
-    const {groups, results, outcomes, maxDetections} = records;
-    this.lists = groups.categories.map(group => detectionLists(group, results.scores, [maxDetections])[0]!);
-    this.present = groups.categories.map(({groundTruths}) =>
-      groundTruths.some(row => outcomes.counted[row] === 1),
+/** AP of every category after a repair. */
+function precisionsAfter(records: MatchedRecords, repair: Repair): Precisions {
+  const {groups, results, outcomes, parameters} = records;
+  const K = groups.categories.length;
+  const curves = emptyPrecisionRecall(1, K, 1, 1);
+  groups.categories.forEach((group, k) => {
+    if (!group.groundTruths.some(row => outcomes.counted[row] === 1)) return;
+    const arrived = repair.moved.get(k) ?? [];
+    const after = withArrivals(group, arrived, results.scores);
+    const own = group.detections.length;
+    const changed = Uint8Array.from(after.detections, (row, position) =>
+      position < own ? repair.outcomes[row]! : TRUE_POSITIVE,
     );
-  }
-
-  of(repair: Repair): Precisions {
-    const K = this.lists.length;
-    const curves = emptyPrecisionRecall(1, K, 1, 1);
-    for (let k = 0; k < K; k++) if (this.present[k]) this.accumulate(curves, k, repair);
-    return {
-      mean: meanPrecision(curves, {area: 0, max: 0}),
-      perCategory: Float64Array.from({length: K}, (_, k) =>
-        meanPrecision(curves, {category: k, area: 0, max: 0}),
-      ),
-    };
-  }
-
-  private accumulate(curves: PrecisionRecall, k: number, {outcomes, moved, positives}: Repair): void {
-    const {groups, results} = this.records;
-    const own = groups.categories[k]!.detections;
-    const arrived = moved.get(k) ?? [];
-    const rows = new Int32Array(own.length + arrived.length);
-    rows.set(own);
-    rows.set(arrived, own.length);
-    const here = Uint8Array.from(rows, (row, position) =>
-      position < own.length ? outcomes[row]! : TRUE_POSITIVE,
-    );
-    if (positives[k] === 0) {
-      const precision = here.includes(FALSE_POSITIVE) ? 0 : 1;
-      const [, R, K] = curves.shape;
+    if (repair.positives[k] === 0) {
+      const precision = changed.includes(FALSE_POSITIVE) ? 0 : 1;
+      const [, R] = curves.shape;
       for (let r = 0; r < R; r++) curves.precision[r * K + k] = precision;
       return;
     }
-    const scores = Float64Array.from(rows, row => results.scores[row]!);
-    let list = this.lists[k]!;
-    if (arrived.length > 0) {
-      // Among equal scores those that arrive come last.
-      const ordered = new Int32Array(rows.length);
-      ordered.set(list);
-      for (let position = own.length; position < rows.length; position++) ordered[position] = position;
-      sortByFallingScore(ordered, scores, new Int32Array(rows.length));
-      list = ordered;
-    }
-    accumulateCurve(curves, {t: 0, k, a: 0, m: 0}, list, here, position => scores[position]!, positives[k]!);
-  }
+    const positions = Int32Array.from(changed.keys());
+    accumulateCategory(curves, k, after, results, {positions, outcomes: changed}, [repair.positives[k]!], {
+      ...parameters,
+      areaRanges: [allAreas(parameters)],
+      maxDetections: parameters.maxDetections.slice(-1),
+    });
+  });
+  return {
+    mean: meanPrecision(curves, {area: 0, max: 0}),
+    perCategory: Float64Array.from({length: K}, (_, k) =>
+      meanPrecision(curves, {category: k, area: 0, max: 0}),
+    ),
+  };
+}
+
+/** The group with detections of other categories; among equal scores these come last. */
+function withArrivals(group: CategoryGroup, arrived: readonly number[], scores: Float64Array): CategoryGroup {
+  if (arrived.length === 0) return group;
+  const own = group.detections.length;
+  const detections = new Int32Array(own + arrived.length);
+  detections.set(group.detections);
+  detections.set(arrived, own);
+  const ranks = new Int32Array(detections.length);
+  ranks.set(group.ranks);
+  const byScore = Int32Array.from(detections.keys());
+  byScore.set(group.byScore);
+  const scoreOf = Float64Array.from(detections, row => scores[row]!);
+  sortByFallingScore(byScore, scoreOf, new Int32Array(byScore.length));
+  return {...group, detections, ranks, byScore};
 }

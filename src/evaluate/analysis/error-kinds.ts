@@ -19,7 +19,7 @@
 import type {CocoGroundTruth} from '../coco-data.js';
 import {FALSE_POSITIVE} from '../coco-matching.js';
 import type {ImageRecords} from './image-records.js';
-import type {Outcomes} from './outcomes.js';
+import type {RecordOutcomes} from './outcomes.js';
 
 export const ERROR_KINDS = [
   'classification',
@@ -63,7 +63,7 @@ export function classifyErrors(
   errors: Errors,
   image: ImageRecords,
   overlaps: Float64Array,
-  outcomes: Outcomes,
+  outcomes: RecordOutcomes,
 ): void {
   const {detections, detectionCategories, groundTruths, groundTruthCategories} = image;
   const width = groundTruths.length;
@@ -97,7 +97,11 @@ export function classifyErrors(
 }
 
 /** By row of the ground truth, 1: counted, not found, and no error whose repair would find it. */
-export function missedObjects(groundTruth: CocoGroundTruth, errors: Errors, outcomes: Outcomes): Uint8Array {
+export function missedObjects(
+  groundTruth: CocoGroundTruth,
+  errors: Errors,
+  outcomes: RecordOutcomes,
+): Uint8Array {
   const missed = new Uint8Array(groundTruth.ids.length);
   for (let row = 0; row < missed.length; row++) {
     missed[row] = outcomes.counted[row] === 1 && outcomes.found[row] === 0 ? 1 : 0;

@@ -4,7 +4,7 @@
  */
 import type {CocoGroundTruth, CocoResults} from '../coco-data.js';
 import type {Groups} from '../coco-groups.js';
-import {FALSE_POSITIVE, isIgnored, makePair, matchPair, outcomeOf, TRUE_POSITIVE} from '../coco-matching.js';
+import {isIgnored, makePair, matchPair, outcomeOf, TRUE_POSITIVE} from '../coco-matching.js';
 import type {AreaRange, CocoParameters} from '../coco-parameters.js';
 import type {ImageRecords} from './image-records.js';
 
@@ -12,7 +12,7 @@ import type {ImageRecords} from './image-records.js';
 export const NOT_EVALUATED = 3;
 
 /** By row of the results and of the ground truth. */
-export type Outcomes = {
+export type RecordOutcomes = {
   /** FALSE_POSITIVE, TRUE_POSITIVE, IGNORED or NOT_EVALUATED. */
   readonly detections: Uint8Array;
   /** 1: evaluated, and not ignored. */
@@ -26,13 +26,13 @@ export function allAreas({areaRanges}: CocoParameters): AreaRange {
   return areaRanges.find(range => range.label === 'all')!;
 }
 
-/** Outcomes before matching: every evaluated detection without an object, no object found. */
+/** RecordOutcomes before matching: every evaluated detection without an object, no object found. */
 export function unmatched(
   groups: Groups,
   groundTruth: CocoGroundTruth,
   results: CocoResults,
   range: AreaRange,
-): Outcomes {
+): RecordOutcomes {
   const detections = new Uint8Array(results.scores.length).fill(NOT_EVALUATED);
   const counted = new Uint8Array(groundTruth.ids.length);
   const found = new Uint8Array(groundTruth.ids.length);
@@ -48,7 +48,7 @@ export function unmatched(
  * @param overlaps of all detections of the image with all its objects [D, G]
  */
 export function matchImage(
-  outcomes: Outcomes,
+  outcomes: RecordOutcomes,
   image: ImageRecords,
   overlaps: Float64Array,
   groundTruth: CocoGroundTruth,
@@ -90,22 +90,4 @@ function block(
     part.set(matrix.subarray(d * width + g0, d * width + g1), (d - d0) * (g1 - g0));
   }
   return part;
-}
-
-/** How often each outcome occurs among rows of the results. */
-export function countOutcomes(
-  rows: Int32Array,
-  {detections}: Outcomes,
-): {
-  readonly truePositives: number;
-  readonly falsePositives: number;
-  readonly ignored: number;
-} {
-  let truePositives = 0;
-  let falsePositives = 0;
-  for (const row of rows) {
-    if (detections[row] === TRUE_POSITIVE) truePositives++;
-    else if (detections[row] === FALSE_POSITIVE) falsePositives++;
-  }
-  return {truePositives, falsePositives, ignored: rows.length - truePositives - falsePositives};
 }
