@@ -21,7 +21,7 @@ export type EvaluateFilesOptions = {
  */
 export async function evaluateFiles({annotations, results, json}: EvaluateFilesOptions): Promise<number> {
   const {groundTruth, warnings} = await readCocoGroundTruth(annotations);
-  const detections = await readCocoResults(results, groundTruth.imageIds);
+  const detections = await readCocoResults(results, groundTruth);
   const evaluation = evaluateCoco(groundTruth, detections);
   for (const warning of [...warnings, ...cocoWarnings(groundTruth, detections, evaluation.parameters)]) {
     process.stderr.write(`warning: ${describeWarning(warning)}\n`);

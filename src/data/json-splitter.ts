@@ -7,6 +7,12 @@ import {RunError} from '../errors.js';
 export type JsonVisitor = {
   /** One element of a top-level array. `section` is the key of the array, '' if the document itself is an array. */
   element(section: string, index: number, value: unknown): void;
+  /**
+   * May take the element that begins at chunk[from] straight from its bytes. Returns the index after it, or -1 to
+   * have it parsed and handed to `element`; so it is with elements that go on in the next chunk, and whoever takes an
+   * element has made sure that it is valid JSON. A zero byte follows the chunk.
+   */
+  bytes?(section: string, chunk: Buffer, from: number): number;
   /** A top-level member that is not an array. */
   member?(key: string, value: unknown): void;
 };
@@ -62,6 +68,9 @@ export class JsonSplitter {
   private key = '';
   private readonly keys = new Set<string>();
   private readonly sections = new Map<string, number>();
+  /** The array that is being read, and its elements so far. */
+  private section = '';
+  private count = 0;
   /** Bytes of the document before the current chunk. */
   private offset = 0;
 
@@ -78,10 +87,11 @@ export class JsonSplitter {
     private readonly visitor: JsonVisitor,
   ) {}
 
-  feed(chunk: Buffer): void {
+  /** Takes the first `length` bytes of `chunk`, which a zero byte has to follow if the visitor has `bytes`. */
+  feed(chunk: Buffer, length = chunk.length): void {
     let i = this.offset === 0 ? startOfText(this.path, chunk) : 0;
     let valueStart = 0;
-    while (i < chunk.length) {
+    while (i < length) {
       if (this.reading === 'nothing') {
         if (IS_SPACE[chunk[i] as number] === 1) {
           i++;
@@ -92,16 +102,22 @@ export class JsonSplitter {
           i++;
           continue;
         }
+        const after = this.taken(chunk, i);
+        if (after !== -1) {
+          i = after;
+          continue;
+        }
         valueStart = i;
         i = this.begin(chunk[i] as number, i);
       }
-      const end = this.reading === 'scalar' ? endOfScalar(chunk, i) : this.endOfNested(chunk, i);
+      const end =
+        this.reading === 'scalar' ? endOfScalar(chunk, i, length) : this.endOfNested(chunk, i, length);
       if (end === -1) break;
       this.finish(chunk, valueStart, end);
       i = end;
     }
-    if (this.reading !== 'nothing') this.keep(chunk, valueStart);
-    this.offset += chunk.length;
+    if (this.reading !== 'nothing') this.keep(chunk.subarray(valueStart, length));
+    this.offset += length;
   }
 
   /** To be called after the last chunk. */
@@ -121,7 +137,7 @@ export class JsonSplitter {
         if (byte !== OPEN_ARRAY && byte !== OPEN_OBJECT) throw this.notJson(byte, i, '{ or [');
         this.kind = byte === OPEN_ARRAY ? 'array' : 'object';
         this.expected = byte === OPEN_ARRAY ? 'element-or-end' : 'key-or-end';
-        if (byte === OPEN_ARRAY) this.sections.set('', 0);
+        if (byte === OPEN_ARRAY) this.openArray('');
         return true;
       case 'key-or-end':
       case 'key':
@@ -135,7 +151,7 @@ export class JsonSplitter {
         return true;
       case 'member':
         if (byte !== OPEN_ARRAY) return false;
-        this.sections.set(this.key, 0);
+        this.openArray(this.key);
         this.expected = 'element-or-end';
         return true;
       case 'comma-or-end-of-object':
@@ -158,8 +174,26 @@ export class JsonSplitter {
     }
   }
 
+  private openArray(section: string): void {
+    this.section = section;
+    this.count = 0;
+  }
+
   private endArray(): void {
+    this.sections.set(this.section, this.count);
     this.expected = this.kind === 'array' ? 'nothing' : 'comma-or-end-of-object';
+  }
+
+  /** Offers the element at index i to the visitor as bytes; the index after it, or -1 if there is none or it is not taken. */
+  private taken(chunk: Buffer, i: number): number {
+    if (this.visitor.bytes === undefined) return -1;
+    if (this.expected !== 'element' && this.expected !== 'element-or-end') return -1;
+    const after = this.visitor.bytes(this.section, chunk, i);
+    if (after !== -1) {
+      this.count++;
+      this.expected = 'comma-or-end-of-array';
+    }
+    return after;
   }
 
   /** Starts on a value whose first byte is `byte` at index i; returns the index where its scan goes on. */
@@ -172,8 +206,7 @@ export class JsonSplitter {
   }
 
   /** Index after the string, list or object that is being read, or -1 if the chunk ends first. */
-  private endOfNested(chunk: Buffer, from: number): number {
-    const n = chunk.length;
+  private endOfNested(chunk: Buffer, from: number, n: number): number {
     let i = from;
     while (i < n) {
       if (this.inString) {
@@ -204,9 +237,8 @@ export class JsonSplitter {
   }
 
   /** Keeps the part of an unfinished value that lies in this chunk: the chunk's memory is used again. */
-  private keep(chunk: Buffer, valueStart: number): void {
-    const part = Buffer.from(this.pending.length === 0 ? chunk.subarray(valueStart) : chunk);
-    this.pending.push(part);
+  private keep(part: Buffer): void {
+    this.pending.push(Buffer.from(part));
     this.pendingBytes += part.length;
     if (this.pendingBytes > MAX_VALUE_BYTES)
       throw new RunError(`${this.path}: ${this.where()} is larger than ${MAX_VALUE_BYTES >> 20} MiB`);
@@ -249,13 +281,9 @@ export class JsonSplitter {
         this.visitor.member?.(this.key, value);
         this.expected = 'comma-or-end-of-object';
         return;
-      default: {
-        const section = this.kind === 'array' ? '' : this.key;
-        const index = this.sections.get(section) ?? 0;
-        this.sections.set(section, index + 1);
-        this.visitor.element(section, index, value);
+      default:
+        this.visitor.element(this.section, this.count++, value);
         this.expected = 'comma-or-end-of-array';
-      }
     }
   }
 
@@ -264,10 +292,8 @@ export class JsonSplitter {
     switch (this.expected) {
       case 'element-or-end':
       case 'element':
-      case 'comma-or-end-of-array': {
-        const section = this.kind === 'array' ? '' : this.key;
-        return `${section === '' ? 'element ' : section}[${this.sections.get(section) ?? 0}]`;
-      }
+      case 'comma-or-end-of-array':
+        return `${this.section === '' ? 'element ' : this.section}[${this.count}]`;
       case 'colon':
       case 'member':
         return JSON.stringify(this.key);
@@ -284,8 +310,8 @@ export class JsonSplitter {
   }
 }
 
-function endOfScalar(chunk: Buffer, from: number): number {
-  for (let i = from; i < chunk.length; i++) if (ENDS_SCALAR[chunk[i] as number] === 1) return i;
+function endOfScalar(chunk: Buffer, from: number, length: number): number {
+  for (let i = from; i < length; i++) if (ENDS_SCALAR[chunk[i] as number] === 1) return i;
   return -1;
 }
 

@@ -13,6 +13,12 @@ import {type JsonOutline, JsonSplitter, type JsonVisitor} from './json-splitter.
 
 const CHUNK_BYTES = 4 << 20;
 
+export type JsonStreamOptions = {
+  readonly chunkBytes?: number;
+  /** Called after every chunk. The total is 0 where the size is not known beforehand, as of a pipe. */
+  readonly onProgress?: (bytesDone: number, bytesTotal: number) => void;
+};
+
 /**
  * Reads the JSON file `path` and hands its pieces to `visitor` in the order of the file.
  * @throws UsageError when there is no such file; RunError when it is not JSON, truncated, nested deeper than 64, or
@@ -21,21 +27,34 @@ const CHUNK_BYTES = 4 << 20;
 export async function streamJson(
   path: string,
   visitor: JsonVisitor,
-  {chunkBytes = CHUNK_BYTES}: {readonly chunkBytes?: number} = {},
+  {chunkBytes = CHUNK_BYTES, onProgress}: JsonStreamOptions = {},
 ): Promise<JsonOutline> {
   const file = await openForReading(path);
+  // The next chunk is read while this one is worked on.
+  let next: Promise<number> | undefined;
   try {
     const splitter = new JsonSplitter(path, visitor);
-    const chunk = Buffer.allocUnsafe(chunkBytes);
+    const bytesTotal = (await file.stat()).size;
+    let bytesDone = 0;
+    // A byte more than is read: the zero that ends every chunk.
+    let [chunk, other] = [Buffer.alloc(chunkBytes + 1), Buffer.alloc(chunkBytes + 1)];
+    const read = async (into: Buffer) => (await file.read(into, 0, chunkBytes)).bytesRead;
+    next = read(chunk);
     for (;;) {
-      const {bytesRead} = await file.read(chunk, 0, chunkBytes);
-      if (bytesRead === 0) return splitter.end();
-      splitter.feed(chunk.subarray(0, bytesRead));
+      const length = await next;
+      if (length === 0) return splitter.end();
+      chunk[length] = 0;
+      next = read(other);
+      splitter.feed(chunk, length);
+      bytesDone += length;
+      onProgress?.(bytesDone, bytesTotal);
+      [chunk, other] = [other, chunk];
     }
   } catch (error) {
     if (errorCode(error) === 'EISDIR') throw new UsageError(`${path} is a folder, not a JSON file`);
     throw error;
   } finally {
+    await next?.catch(() => undefined); // what failed before is what is reported
     await file.close();
   }
 }

@@ -5,16 +5,9 @@
 import type {Dataset} from '../data/dataset.js';
 import type {Detections} from '../detectors/detector.js';
 import {RunError} from '../errors.js';
+import type {MaskTable} from '../masks/mask-table.js';
 
 export type CocoCategory = {readonly id: number; readonly name: string};
-
-/** Masks of N records as run lengths, column by column of the image, background first; row i's are runs[starts[i] .. starts[i + 1]]. */
-export type MaskColumns = {
-  readonly heights: Uint32Array; // [N]
-  readonly widths: Uint32Array; // [N]
-  readonly starts: Float64Array; // [N + 1]
-  readonly runs: Uint32Array;
-};
 
 /** I images, K categories, N annotations; annotation i is row i of every column. */
 export type CocoGroundTruth = {
@@ -34,7 +27,7 @@ export type CocoGroundTruth = {
   /** Neither hit nor miss: crowds, and objects such as VOC's difficult ones, which match once like any other. */
   readonly ignore: Uint8Array; // [N]
   /** The objects' masks, when they were asked for. */
-  readonly masks?: MaskColumns; // [N]
+  readonly masks?: MaskTable; // [N]
 };
 
 /** D detections in the order of their file; detection i is row i of every column. */
@@ -49,7 +42,7 @@ export type CocoResults = {
    */
   readonly areas: Float64Array; // [D]
   /** The detections' masks, when they were asked for. */
-  readonly masks?: MaskColumns; // [D]
+  readonly masks?: MaskTable; // [D]
 };
 
 /** Width times height of every XYWH box. */

@@ -2,42 +2,28 @@
  * COCO's files for an evaluation: instances JSON in, results JSON in and out (cocodataset.org/#format-data and
  * #format-results). Records are read one by one into columns, so a file of a gigabyte costs its numbers and no more.
  * Every field is checked; what the reference silently accepts or changes is reported as a warning.
+ *
+ * A record of the usual kind is read from its bytes. Anything else about it, right or wrong, and it is parsed as a
+ * JSON value and read again with an eye on every field: there the errors are found and named.
  */
+import {JsonBytes} from '../data/json-bytes.js';
 import {JsonRecord} from '../data/json-record.js';
-import {streamJson} from '../data/json-stream.js';
+import {type JsonStreamOptions, streamJson} from '../data/json-stream.js';
 import {RunError} from '../errors.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
-import {
-  boxAreas,
-  type CocoCategory,
-  type CocoGroundTruth,
-  type CocoResults,
-  checkFinite,
-} from './coco-data.js';
+import type {Mask} from '../masks/mask.js';
+import {maskAt} from '../masks/mask-table.js';
+import {formatRunLengths} from '../masks/run-length-text.js';
+import {type CocoCategory, type CocoGroundTruth, type CocoResults, checkFinite} from './coco-data.js';
+import {AnnotationTable} from './coco-files-annotations.js';
+import {type CocoImages, ImageTable} from './coco-files-images.js';
+import {ResultTable} from './coco-files-results.js';
 import {type CocoWarning, WarningCounter} from './coco-warnings.js';
 
-/** Numbers that are appended one by one. */
-class Column {
-  private values = new Float64Array(1024);
-  private used = 0;
-
-  push(value: number): void {
-    if (this.used === this.values.length) {
-      const larger = new Float64Array(2 * this.used);
-      larger.set(this.values);
-      this.values = larger;
-    }
-    this.values[this.used++] = value;
-  }
-
-  get length(): number {
-    return this.used;
-  }
-
-  take(): Float64Array {
-    return this.values.slice(0, this.used);
-  }
-}
+export type CocoReadOptions = Pick<JsonStreamOptions, 'onProgress' | 'chunkBytes'> & {
+  /** Read `segmentation`; otherwise it only has to be valid JSON. */
+  readonly masks?: boolean;
+};
 
 export type CocoGroundTruthFile = {
   readonly groundTruth: CocoGroundTruth;
@@ -48,65 +34,54 @@ const SECTIONS = ['images', 'annotations', 'categories'] as const;
 
 /**
  * Reads an instances JSON. As in the reference, `ignore` is set from iscrowd whatever the file says, boxes of zero or
- * negative size are kept, and area is the file's own; where it is missing the box's is taken, with a warning.
+ * negative size are kept, and area is the file's own; where it is missing the box's is taken, with a warning. With masks
+ * every annotation needs a segmentation, and where it has no box the mask's is taken.
  * @throws UsageError when there is no such file, RunError naming record and field when it is not an instances JSON.
  */
-export async function readCocoGroundTruth(path: string): Promise<CocoGroundTruthFile> {
-  const imageIds = new Column();
-  const categories = new Map<number, CocoCategory>();
-  const ids = new Column();
-  const imageOf = new Column();
-  const categoryOf = new Column();
-  const boxes = new Column();
-  const areas = new Column();
-  const crowd = new Column();
-  const rowOf = new Map<number, number>();
+export async function readCocoGroundTruth(
+  path: string,
+  {masks = false, ...options}: CocoReadOptions = {},
+): Promise<CocoGroundTruthFile> {
   const warnings = new WarningCounter();
+  const images = new ImageTable(masks);
+  const annotations = new AnnotationTable(path, masks, images, warnings);
+  const categories = new Map<number, CocoCategory>();
+  const bytes = new JsonBytes();
 
-  const readAnnotation = (record: JsonRecord, row: number) => {
-    const id = record.integer('id');
-    const earlier = rowOf.get(id);
-    if (earlier !== undefined) {
-      throw new RunError(
-        `${path}: annotations[${row}].id: ${id} is also the id of annotations[${earlier}]; ids must differ`,
-      );
-    }
-    rowOf.set(id, row);
-    const [x, y, width, height] = box(record);
-    const isCrowd = record.flag('iscrowd');
-    ids.push(id);
-    imageOf.push(record.integer('image_id'));
-    categoryOf.push(record.integer('category_id'));
-    for (const value of [x, y, width, height]) boxes.push(value);
-    areas.push(record.has('area') ? record.number('area') : width * height);
-    crowd.push(isCrowd ? 1 : 0);
-    if (!record.has('area')) warnings.add('missing-area', `annotation ${id}`);
-    if (!record.has('iscrowd')) warnings.add('missing-iscrowd', `annotation ${id}`);
-    if (record.has('ignore') && record.flag('ignore') !== isCrowd) {
-      warnings.add('ignore-field', `annotation ${id}`);
-    }
-  };
-
-  const outline = await streamJson(path, {
-    element(section, index, value) {
-      const record = () => new JsonRecord(path, `${section}[${index}]`, value);
-      switch (section) {
-        case 'images':
-          imageIds.push(record().integer('id'));
-          break;
-        case 'categories': {
-          const category = record();
-          const id = category.integer('id');
-          categories.set(id, {id, name: category.has('name') ? category.text('name') : String(id)});
-          break;
+  const outline = await streamJson(
+    path,
+    {
+      bytes(section, chunk, from) {
+        switch (section) {
+          case 'images':
+            return images.addBytes(bytes, chunk, from);
+          case 'annotations':
+            return annotations.addBytes(bytes, chunk, from);
+          default:
+            return -1;
         }
-        case 'annotations':
-          readAnnotation(record(), index);
-          break;
-        default: // info, licenses and whatever else a file carries
-      }
+      },
+      element(section, index, value) {
+        const record = () => new JsonRecord(path, `${section}[${index}]`, value);
+        switch (section) {
+          case 'images':
+            images.addRecord(record());
+            break;
+          case 'categories': {
+            const category = record();
+            const id = category.integer('id');
+            categories.set(id, {id, name: category.has('name') ? category.text('name') : String(id)});
+            break;
+          }
+          case 'annotations':
+            annotations.addRecord(record());
+            break;
+          default: // info, licenses and whatever else a file carries
+        }
+      },
     },
-  });
+    options,
+  );
   if (outline.kind === 'array') {
     throw new RunError(
       `${path} is a list; annotations are an object with ${SECTIONS.join(', ')} (is it the results file?)`,
@@ -119,78 +94,48 @@ export async function readCocoGroundTruth(path: string): Promise<CocoGroundTruth
       );
     }
   }
-  const isCrowd = Uint8Array.from(crowd.take());
   return {
-    groundTruth: {
-      imageIds: Float64Array.from(new Set(imageIds.take())),
-      categories: [...categories.values()],
-      ids: ids.take(),
-      imageOf: imageOf.take(),
-      categoryOf: categoryOf.take(),
-      boxes: boxes.take(),
-      areas: areas.take(),
-      crowd: isCrowd,
-      ignore: isCrowd,
-    },
+    groundTruth: {...images.columns(), categories: [...categories.values()], ...annotations.take()},
     warnings: warnings.list(),
   };
 }
 
 /**
- * Reads a results JSON, a list of {image_id, category_id, bbox, score}. Boxes of zero or negative size are kept, as
- * the reference keeps them.
- * @param imageIds when given, the images that results may be on
+ * Reads a results JSON, a list of {image_id, category_id, bbox, segmentation, score}. The first record decides where boxes
+ * and areas come from: from `bbox`, also in a file with masks, or where it has none from the masks. Boxes of zero
+ * or negative size are kept, as the reference keeps them.
+ * @param images when given, the images that results may be on, such as the ground truth; polygons and, with masks, boxes
+ *   without a mask are drawn at their sizes
  * @throws UsageError when there is no such file, RunError naming record and field when a record is wrong.
  */
-export async function readCocoResults(path: string, imageIds?: Float64Array): Promise<CocoResults> {
-  const known = imageIds === undefined ? undefined : new Set(imageIds);
-  const imageOf = new Column();
-  const categoryOf = new Column();
-  const boxes = new Column();
-  const scores = new Column();
-  const outline = await streamJson(path, {
-    element(section, index, value) {
-      if (section !== '') return;
-      const record = new JsonRecord(path, `[${index}]`, value);
-      const imageId = record.integer('image_id');
-      if (known !== undefined && !known.has(imageId)) {
-        throw new RunError(
-          `${path}: [${index}].image_id: ${imageId} is not among the images of the annotations; ` +
-            'evaluate against the annotations that the detections were made for',
-        );
-      }
-      imageOf.push(imageId);
-      categoryOf.push(record.integer('category_id'));
-      for (const number of box(record)) boxes.push(number);
-      scores.push(record.number('score'));
+export async function readCocoResults(
+  path: string,
+  images?: CocoImages,
+  {masks = false, ...options}: CocoReadOptions = {},
+): Promise<CocoResults> {
+  const results = new ResultTable(path, masks, images && ImageTable.of(images));
+  const bytes = new JsonBytes();
+  const outline = await streamJson(
+    path,
+    {
+      bytes: (section, chunk, from) => (section === '' ? results.addBytes(bytes, chunk, from) : -1),
+      element(section, index, value) {
+        if (section === '') results.addRecord(new JsonRecord(path, `[${index}]`, value));
+      },
     },
-  });
+    options,
+  );
   if (outline.kind === 'object') {
     throw new RunError(`${path} is an object; results are a list of {image_id, category_id, bbox, score}`);
   }
-  const all = boxes.take();
-  return {
-    imageOf: imageOf.take(),
-    categoryOf: categoryOf.take(),
-    boxes: all,
-    scores: scores.take(),
-    areas: boxAreas(all),
-  };
-}
-
-/** The record's bbox: left, top, width, height. */
-function box(record: JsonRecord): readonly [number, number, number, number] {
-  const value = record.value('bbox');
-  const isBox = Array.isArray(value) && value.length === 4 && value.every(number => Number.isFinite(number));
-  if (!isBox) throw record.wrong('bbox', '[x, y, width, height]');
-  return [value[0], value[1], value[2], value[3]];
+  return results.take();
 }
 
 const RECORDS_A_CHUNK = 4096;
 
 /**
- * Writes results as COCO's list of records, boxes and scores with all their digits: evaluating the file gives what
- * evaluating `results` gives. The file is complete or not there.
+ * Writes results as COCO's list of records, boxes and scores with all their digits, masks as compressed run lengths:
+ * evaluating the file gives what evaluating `results` gives. The file is complete or not there.
  * @throws RunError when it cannot be written, or a box or score is not a finite number.
  */
 export async function writeCocoResults(path: string, results: CocoResults): Promise<void> {
@@ -210,7 +155,13 @@ function* resultChunks(results: CocoResults): Generator<Uint8Array> {
   yield Buffer.from('\n]\n');
 }
 
-function resultRecord({imageOf, categoryOf, boxes, scores}: CocoResults, row: number): string {
+function resultRecord({imageOf, categoryOf, boxes, scores, masks}: CocoResults, row: number): string {
   const bbox = boxes.subarray(4 * row, 4 * row + 4).join(',');
-  return `{"image_id":${imageOf[row]},"category_id":${categoryOf[row]},"bbox":[${bbox}],"score":${scores[row]}}`;
+  const segmentation = masks === undefined ? '' : segmentationField(maskAt(masks, row));
+  return `{"image_id":${imageOf[row]},"category_id":${categoryOf[row]},"bbox":[${bbox}],"score":${scores[row]}${segmentation}}`;
+}
+
+function segmentationField(mask: Mask): string {
+  const counts = JSON.stringify(formatRunLengths(mask));
+  return `,"segmentation":{"size":[${mask.height},${mask.width}],"counts":${counts}}`;
 }

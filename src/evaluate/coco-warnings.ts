@@ -6,6 +6,8 @@ export type CocoWarningKind =
   | 'annotation-id-0'
   | 'ignore-field'
   | 'missing-area'
+  | 'implausible-area'
+  | 'odd-polygon'
   | 'missing-iscrowd'
   | 'custom-max-dets'
   | 'category-without-ground-truth'
@@ -77,6 +79,10 @@ export function describeWarning({kind, count, example}: CocoWarning): string {
       return `${records('annotation')}: "ignore" differs from "iscrowd" and has no effect; COCO evaluation reads iscrowd alone`;
     case 'missing-area':
       return `${records('annotation')} without "area": width * height of the box is used (pycocotools stops there)`;
+    case 'implausible-area':
+      return `${records('annotation')} whose "area" does not fit its box: it decides between small, medium and large all the same`;
+    case 'odd-polygon':
+      return `${records('annotation')} with a polygon of an odd count of numbers: the last is left out, as in pycocotools`;
     case 'missing-iscrowd':
       return `${records('annotation')} without "iscrowd": taken as 0 (pycocotools stops there)`;
     case 'custom-max-dets':

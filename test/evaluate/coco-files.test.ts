@@ -132,7 +132,7 @@ const brokenResults: readonly (readonly [name: string, content: unknown, message
 for (const [name, content, message] of brokenResults) {
   test(`A results file that ${name} is one clear error`, async t => {
     const path = await file(content);
-    await t.throwsAsync(readCocoResults(path, Float64Array.of(7)), {name: 'RunError', message});
+    await t.throwsAsync(readCocoResults(path, {imageIds: Float64Array.of(7)}), {name: 'RunError', message});
   });
 }
 

@@ -96,7 +96,7 @@ async function load(
   results: string,
 ): Promise<{groundTruth: CocoGroundTruth; results: CocoResults}> {
   const {groundTruth} = await readCocoGroundTruth(join(folder!, name, 'annotations.json'));
-  return {groundTruth, results: await readCocoResults(join(folder!, name, results), groundTruth.imageIds)};
+  return {groundTruth, results: await readCocoResults(join(folder!, name, results), groundTruth)};
 }
 
 function parametersOf(params: ExpectedParams): Partial<CocoParameters> {

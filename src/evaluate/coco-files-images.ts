@@ -1,0 +1,106 @@
+/** The images of an instances file: their ids, and their sizes where masks are drawn. */
+import {type JsonBytes, JsonFields} from '../data/json-bytes.js';
+import type {JsonRecord} from '../data/json-record.js';
+import type {CocoGroundTruth} from './coco-data.js';
+
+/** The images that results are on: of an opened ground truth, its own columns. */
+export type CocoImages = Pick<CocoGroundTruth, 'imageIds' | 'imageHeights' | 'imageWidths'>;
+
+const FIELDS = new JsonFields(['id', 'height', 'width']);
+const ID = 0;
+const HEIGHT = 1;
+const WIDTH = 2;
+const ALL = (1 << ID) | (1 << HEIGHT) | (1 << WIDTH);
+
+/** Sizes by id. An id that occurs twice is one image, of the last size, as in the reference. */
+export class ImageTable {
+  private readonly rows = new Map<number, number>();
+  private readonly heights: number[] = [];
+  private readonly widths: number[] = [];
+  private id = 0;
+  private height = 0;
+  private width = 0;
+  // Records of one image follow each other, mostly.
+  private lastId = Number.NaN;
+  private lastRow: number | undefined;
+
+  /** @param withSizes whether `height` and `width` are looked at */
+  constructor(private readonly withSizes: boolean) {}
+
+  static of({imageIds, imageHeights, imageWidths}: CocoImages): ImageTable {
+    const table = new ImageTable(true);
+    imageIds.forEach((id, row) => {
+      table.add(id, imageHeights?.[row] ?? 0, imageWidths?.[row] ?? 0);
+    });
+    return table;
+  }
+
+  /** Reads an image's record; the index after it, or -1 where it is not of the usual kind. */
+  addBytes(bytes: JsonBytes, chunk: Buffer, from: number): number {
+    bytes.start(chunk, from);
+    const found = bytes.object(FIELDS, index => {
+      const value = bytes.integer();
+      if (index === ID) this.id = value;
+      else if (index === HEIGHT) this.height = value;
+      else this.width = value;
+      return !Number.isNaN(value);
+    });
+    if (found !== ALL || !isSide(this.height) || !isSide(this.width)) return -1;
+    this.add(this.id, this.height, this.width);
+    return bytes.position;
+  }
+
+  addRecord(record: JsonRecord): void {
+    const side = (field: string) => (this.withSizes && record.has(field) ? record.positiveInteger(field) : 0);
+    const id = record.integer('id');
+    const height = side('height');
+    const width = side('width');
+    if (!isSide(height) || !isSide(width)) {
+      throw record.wrong(isSide(height) ? 'width' : 'height', 'a number of pixels');
+    }
+    this.add(id, height, width);
+  }
+
+  private add(id: number, height: number, width: number): void {
+    const row = this.rows.get(id) ?? this.rows.size;
+    this.rows.set(id, row);
+    this.heights[row] = height;
+    this.widths[row] = width;
+  }
+
+  get size(): number {
+    return this.rows.size;
+  }
+
+  /** Row of the image with this id; undefined when there is none. */
+  row(id: number): number | undefined {
+    if (id !== this.lastId) {
+      this.lastRow = this.rows.get(id);
+      this.lastId = id;
+    }
+    return this.lastRow;
+  }
+
+  heightOf(row: number | undefined): number {
+    return row === undefined ? 0 : this.heights[row]!;
+  }
+
+  widthOf(row: number | undefined): number {
+    return row === undefined ? 0 : this.widths[row]!;
+  }
+
+  columns(): CocoImages {
+    const imageIds = Float64Array.from(this.rows.keys());
+    if (!this.withSizes) return {imageIds};
+    return {
+      imageIds,
+      imageHeights: Uint32Array.from(this.heights),
+      imageWidths: Uint32Array.from(this.widths),
+    };
+  }
+}
+
+/** What fits in a mask. */
+function isSide(value: number): boolean {
+  return value >= 0 && value <= 0x7fffffff;
+}
