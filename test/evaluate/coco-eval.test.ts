@@ -17,7 +17,7 @@ function evaluate({images, categories, annotations, found}: Scene): CocoEvaluati
 
 test('Two small images give the figures that were worked out by hand', async t => {
   const {groundTruth, warnings} = await readCocoGroundTruth(fixture('annotations.json'));
-  const results = await readCocoResults(fixture('results.json'), groundTruth.imageIds);
+  const results = await readCocoResults(fixture('results.json'), groundTruth);
   const {stats, perCategory} = evaluateCoco(groundTruth, results);
   t.deepEqual(warnings, []);
 
@@ -153,7 +153,9 @@ test('A detection on an unknown image, and parameters that make no evaluation, a
     message: /has a box that is not/,
   });
   const none = resultsOf([]);
-  t.throws(() => evaluateCoco(groundTruth, none, {maxDetections: []}), {message: /give whole numbers above 0/});
+  t.throws(() => evaluateCoco(groundTruth, none, {maxDetections: []}), {
+    message: /give whole numbers above 0/,
+  });
   t.throws(() => evaluateCoco(groundTruth, none, {iouThresholds: [0]}), {message: /above 0 and at most 1/});
   t.throws(() => evaluateCoco(groundTruth, none, {areaRanges: []}), {message: /one is named all/});
 });
