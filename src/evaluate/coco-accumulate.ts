@@ -43,33 +43,32 @@ export function accumulateCategory(
   {areaRanges, maxDetections}: CocoParameters,
 ): void {
   const [T, R, K, A, M] = curves.shape;
-  const ranked = byFallingScore(group, results, outcomes);
-  const hits = {
-    precision: new Float64Array(outcomes.positions.length),
-    scores: new Float64Array(outcomes.positions.length),
-  };
+  const touching = listTouching(group, results, outcomes, areaRanges, maxDetections);
+  const hits = emptyHits(M, touching.rows.length);
   // Values of one category lie K * A * M apart in the whole: they are made side by side and spread afterwards.
   const precision = new Float64Array(T * R * A * M).fill(-1);
   const scores = new Float64Array(T * R * A * M).fill(-1);
-  areaRanges.forEach((range, a) => {
-    if (positives[a] === 0) return;
+  for (let a = 0; a < A; a++) {
+    if (positives[a] === 0) continue;
     const needed = hitsNeeded(positives[a]!);
-    maxDetections.forEach((max, m) => {
-      const list = listTouching(ranked, range, max);
-      for (let t = 0; t < T; t++) {
-        const found = walk(list, outcomes.outcomes, a * T + t, A * T, hits);
+    for (let t = 0; t < T; t++) {
+      collectHits(hits, touching, outcomes.outcomes, a, t, T, A);
+      for (let m = 0; m < M; m++) {
+        const found = hits.counts[m]!;
+        const first = m * touching.rows.length;
         curves.recall[((t * K + k) * A + a) * M + m] = found / positives[a]!;
         for (let r = 0; r < R; r++) {
           const at = ((t * R + r) * A + a) * M + m;
-          const hit = needed[r]! - 1;
-          precision[at] = hit < found ? hits.precision[hit]! : 0;
-          scores[at] = hit < found ? hits.scores[hit]! : 0;
-          // Recall 0 is reached by the first detection, whatever became of it.
-          if (RECALL_THRESHOLDS[r] === 0 && list.length > 0) scores[at] = list.highest;
+          const reached = needed[r]! <= found;
+          const hit = first + needed[r]! - 1;
+          precision[at] = reached ? hits.precision[hit]! : 0;
+          scores[at] = reached ? hits.scores[hit]! : 0;
         }
+        // Recall 0 is reached by the first detection, whatever became of it.
+        scores[(t * R * A + a) * M + m] = touching.highest[m]!;
       }
-    });
-  });
+    }
+  }
   for (let block = 0; block < T * R; block++) {
     const to = (block * K + k) * A * M;
     for (let i = 0; i < A * M; i++) {
@@ -79,113 +78,125 @@ export function accumulateCategory(
   }
 }
 
-/** The detections of a category by falling score, equal scores by image id, then rank. */
-type Ranked = {
-  readonly scores: Float64Array; // [D]
-  readonly areas: Float64Array; // [D]
-  readonly ranks: Int32Array; // [D] place in the image's list
-  /** Row of the outcomes; -1 for a detection that overlaps no object. */
-  readonly rows: Int32Array; // [D]
-};
-
-function byFallingScore(
-  {detections, ranks, byScore}: CategoryGroup,
-  results: CocoResults,
-  outcomes: Outcomes,
-): Ranked {
-  const D = byScore.length;
-  const rowOf = new Int32Array(D).fill(-1);
-  for (let row = 0; row < outcomes.positions.length; row++) rowOf[outcomes.positions[row]!] = row;
-  const ranked = {
-    scores: new Float64Array(D),
-    areas: new Float64Array(D),
-    ranks: new Int32Array(D),
-    rows: new Int32Array(D),
-  };
-  for (let i = 0; i < D; i++) {
-    const position = byScore[i]!;
-    const detection = detections[position]!;
-    ranked.scores[i] = results.scores[detection]!;
-    ranked.areas[i] = results.areas[detection]!;
-    ranked.ranks[i] = ranks[position]!;
-    ranked.rows[i] = rowOf[position]!;
-  }
-  return ranked;
-}
-
-/** The detections of a list that overlap objects, S of them by falling score, for all thresholds. */
-type TouchingList = {
+/** The detections of a category that overlap objects, S of them by falling score (equal scores by image, then rank). */
+type Touching = {
   readonly rows: Int32Array; // [S] of the outcomes
   readonly scores: Float64Array; // [S]
-  /** False positives before it among the detections that overlap nothing. */
-  readonly strays: Int32Array; // [S]
-  /** Detections in the list, and the highest score among them. */
-  readonly length: number;
-  readonly highest: number;
+  /** The first value of maxDets whose lists have the detection. */
+  readonly levels: Int32Array; // [S]
+  /** False positives before it that overlap nothing. */
+  readonly strays: Int32Array; // [S, A, M]
+  /** Highest score among all detections of the lists at each maxDets; 0 without any. */
+  readonly highest: Float64Array; // [M]
 };
 
-/** The list at one value of maxDets, in one area range. */
-function listTouching({scores, areas, ranks, rows}: Ranked, range: AreaRange, max: number): TouchingList {
-  const list = {
-    rows: new Int32Array(rows.length),
-    scores: new Float64Array(rows.length),
-    strays: new Int32Array(rows.length),
+function listTouching(
+  {detections, ranks, byScore}: CategoryGroup,
+  results: CocoResults,
+  {positions}: Outcomes,
+  areaRanges: readonly AreaRange[],
+  maxDetections: readonly number[],
+): Touching {
+  const S = positions.length;
+  const A = areaRanges.length;
+  const M = maxDetections.length;
+  // Gathered first: rows of the results by falling score lie far apart in memory.
+  const areas = new Float64Array(detections.length);
+  for (let position = 0; position < areas.length; position++)
+    areas[position] = results.areas[detections[position]!]!;
+  const rowOf = new Int32Array(detections.length).fill(-1);
+  for (let row = 0; row < S; row++) rowOf[positions[row]!] = row;
+  const touching = {
+    rows: new Int32Array(S),
+    scores: new Float64Array(S),
+    levels: new Int32Array(S),
+    strays: new Int32Array(S * A * M),
+    highest: new Float64Array(M),
   };
-  let touching = 0;
-  let strays = 0;
-  let length = 0;
-  let highest = 0;
-  for (let i = 0; i < rows.length; i++) {
-    if (ranks[i]! >= max) continue;
-    if (length++ === 0) highest = scores[i]!;
-    if (rows[i]! < 0) {
-      if (insideRange(areas[i]!, range)) strays++;
+  const started = new Uint8Array(M);
+  const counts = new Int32Array(A * M); // of strays at each level, not of the levels before it
+  let s = 0;
+  for (let i = 0; i < byScore.length; i++) {
+    const position = byScore[i]!;
+    let level = 0;
+    while (ranks[position]! >= maxDetections[level]!) level++;
+    for (let m = level; m < M && started[m] === 0; m++) {
+      started[m] = 1;
+      touching.highest[m] = results.scores[detections[position]!]!;
+    }
+    if (rowOf[position]! < 0) {
+      for (let a = 0; a < A; a++)
+        counts[a * M + level]! += insideRange(areas[position]!, areaRanges[a]!) ? 1 : 0;
       continue;
     }
-    list.rows[touching] = rows[i]!;
-    list.scores[touching] = scores[i]!;
-    list.strays[touching++] = strays;
+    touching.rows[s] = rowOf[position]!;
+    touching.scores[s] = results.scores[detections[position]!]!;
+    touching.levels[s] = level;
+    for (let a = 0; a < A; a++) {
+      let strays = 0;
+      for (let m = 0; m < M; m++) {
+        strays += counts[a * M + m]!;
+        touching.strays[(s * A + a) * M + m] = strays;
+      }
+    }
+    s++;
   }
+  return touching;
+}
+
+/** Precision and score at every true positive at one threshold, in one area range and for each maxDets. */
+type Hits = {
+  /** The largest precision from this hit on. */
+  readonly precision: Float64Array; // [M, S]
+  readonly scores: Float64Array; // [M, S]
+  readonly counts: Int32Array; // [M] hits
+  readonly falsePositives: Int32Array; // [M] that overlap objects
+};
+
+function emptyHits(M: number, S: number): Hits {
   return {
-    rows: list.rows.subarray(0, touching),
-    scores: list.scores.subarray(0, touching),
-    strays: list.strays.subarray(0, touching),
-    length,
-    highest,
+    precision: new Float64Array(M * S),
+    scores: new Float64Array(M * S),
+    counts: new Int32Array(M),
+    falsePositives: new Int32Array(M),
   };
 }
 
-/**
- * Precision and score at every hit, written to `hits`, precision as the largest from there on; returns their number.
- * The outcome of row s is outcomes[s * stride + offset].
- */
-function walk(
-  {rows, scores, strays}: TouchingList,
+function collectHits(
+  {precision, scores, counts, falsePositives}: Hits,
+  touching: Touching,
   outcomes: Uint8Array,
-  offset: number,
-  stride: number,
-  hits: {readonly precision: Float64Array; readonly scores: Float64Array},
-): number {
-  let truePositives = 0;
-  let falsePositives = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const outcome = outcomes[rows[i]! * stride + offset]!;
+  a: number,
+  t: number,
+  T: number,
+  A: number,
+): void {
+  const S = touching.rows.length;
+  const M = counts.length;
+  counts.fill(0);
+  falsePositives.fill(0);
+  for (let s = 0; s < S; s++) {
+    const outcome = outcomes[(touching.rows[s]! * A + a) * T + t]!;
     if (outcome === TRUE_POSITIVE) {
-      hits.scores[truePositives++] = scores[i]!;
-      hits.precision[truePositives - 1] =
-        truePositives / (falsePositives + strays[i]! + truePositives + EPSILON);
+      for (let m = touching.levels[s]!; m < M; m++) {
+        const at = m * S + counts[m]!++;
+        const negatives = touching.strays[(s * A + a) * M + m]! + falsePositives[m]!;
+        precision[at] = counts[m]! / (negatives + counts[m]! + EPSILON);
+        scores[at] = touching.scores[s]!;
+      }
     } else if (outcome === FALSE_POSITIVE) {
-      falsePositives++;
+      for (let m = touching.levels[s]!; m < M; m++) falsePositives[m]!++;
     }
   }
   // Precision only falls between hits, so making it non-increasing from the right needs the hits alone.
-  for (let hit = truePositives - 1; hit > 0; hit--) {
-    if (hits.precision[hit]! > hits.precision[hit - 1]!) hits.precision[hit - 1] = hits.precision[hit]!;
+  for (let m = 0; m < M; m++) {
+    for (let hit = m * S + counts[m]! - 1; hit > m * S; hit--) {
+      if (precision[hit]! > precision[hit - 1]!) precision[hit - 1] = precision[hit]!;
+    }
   }
-  return truePositives;
 }
 
-/** How many hits it takes to reach each recall point, at least one. [R] */
+/** How many hits reach each recall point, at least one. [R] */
 function hitsNeeded(positives: number): Int32Array {
   let hits = 1;
   return Int32Array.from(RECALL_THRESHOLDS, threshold => {

@@ -54,34 +54,14 @@ export function groupRecords(
   const categories = parameters.useCategories
     ? Array.from(categoryIds, id => byId.get(id) ?? {id, name: String(id)})
     : [ANY_CATEGORY];
-  const annotations = placesOf(groundTruth, imageIds, categoryIds);
-  const objects = sortByGroup(sortByImage(annotations, parameters), annotations, parameters);
-  const found = placesOf(results, imageIds, categoryIds);
-  const falling = sortByImage(found, parameters);
-  sortByFallingScore(falling, results.scores, new Int32Array(falling.length));
-  // Every sort keeps the order of the one before: by image and then by category leaves each image's scores falling.
-  const detections = sortByGroup(sortByKey(falling, found.images, found.imageCount).rows, found, parameters);
-  const byScore = sortByGroup(falling, found, parameters);
+  const annotations = sortRecords(groundTruth, imageIds, categoryIds, parameters);
+  const found = sortRecords(results, imageIds, categoryIds, parameters);
   const cut = parameters.maxDetections.at(-1)!;
-  const positions = new Int32Array(results.scores.length);
   return {
     imageIds,
-    categories: categories.map((category, k) => {
-      const pairs = joinByImage(
-        ofGroup(objects, k),
-        annotations.images,
-        ofGroup(detections, k),
-        found.images,
-        cut,
-      );
-      return {
-        category,
-        ...pairs,
-        byScore: positionsIn(pairs.detections, ofGroup(byScore, k), positions),
-        groundTruths: ofGroup(objects, k),
-        detectionCount: detections.starts[k + 1]! - detections.starts[k]!,
-      };
-    }),
+    categories: categories.map((category, k) =>
+      groupCategory(category, annotations, found, k, results.scores, cut),
+    ),
   };
 }
 
@@ -101,25 +81,43 @@ function evaluatedIds(all: Iterable<number>, wanted: readonly number[] | null): 
   return Float64Array.from(new Set(wanted ?? all)).sort();
 }
 
-/** Where the records belong: positions among the evaluated images and categories, or -1. N records. */
-type Places = {
-  readonly images: Int32Array; // [N]
-  readonly imageCount: number;
-  readonly categories: Int32Array; // [N]
-  readonly categoryCount: number;
+/** Records in the order of evaluation. */
+type Sorted = {
+  readonly rows: Int32Array;
+  /** Position of the image of each of `rows`. */
+  readonly images: Int32Array;
+  /** Where each category's rows begin; the last entry is their number. */
+  readonly starts: Int32Array; // [K + 1]
 };
 
-function placesOf(
+/** By category, then image, then file order; where categories are not told apart by image, category, file order. */
+function sortRecords(
   records: {readonly imageOf: Float64Array; readonly categoryOf: Float64Array},
   imageIds: Float64Array,
   categoryIds: Float64Array,
-): Places {
-  return {
-    images: positionsOf(records.imageOf, imageIds),
-    imageCount: imageIds.length,
-    categories: positionsOf(records.categoryOf, categoryIds),
-    categoryCount: categoryIds.length,
-  };
+  {useCategories}: CocoParameters,
+): Sorted {
+  const images = positionsOf(records.imageOf, imageIds);
+  const categories = positionsOf(records.categoryOf, categoryIds);
+  const kept = evaluatedRows(images, categories);
+  const byImage = (rows: Int32Array) => sortByKey(rows, images, imageIds.length).rows;
+  const byCategory = (rows: Int32Array) => sortByKey(rows, categories, categoryIds.length);
+  const {rows, starts} = useCategories
+    ? byCategory(byImage(kept))
+    : {rows: byImage(byCategory(kept).rows), starts: Int32Array.of(0, kept.length)};
+  const imageOf = new Int32Array(rows.length);
+  for (let i = 0; i < rows.length; i++) imageOf[i] = images[rows[i]!]!;
+  return {rows, images: imageOf, starts};
+}
+
+/** Records whose image and category are both evaluated, in file order. */
+function evaluatedRows(images: Int32Array, categories: Int32Array): Int32Array {
+  const rows = new Int32Array(images.length);
+  let count = 0;
+  for (let row = 0; row < images.length; row++) {
+    if (images[row]! >= 0 && categories[row]! >= 0) rows[count++] = row;
+  }
+  return rows.subarray(0, count);
 }
 
 /** Position of each id among `known`, or -1. */
@@ -142,14 +140,12 @@ function positionsOf(ids: Float64Array, known: Float64Array): Int32Array {
   return found;
 }
 
-type Sorted = {
-  readonly rows: Int32Array;
-  /** Where the rows of each key begin; the last entry is their number. */
-  readonly starts: Int32Array;
-};
-
-/** Stable counting sort of rows by keys[row] in 0..keyCount - 1. */
-function sortByKey(rows: Int32Array, keys: Int32Array, keyCount: number): Sorted {
+/** Stable counting sort of rows by keys[row] in 0..keyCount - 1; key k's rows begin at starts[k]. */
+function sortByKey(
+  rows: Int32Array,
+  keys: Int32Array,
+  keyCount: number,
+): {readonly rows: Int32Array; readonly starts: Int32Array} {
   const starts = new Int32Array(keyCount + 1);
   for (let i = 0; i < rows.length; i++) starts[keys[rows[i]!]! + 1]!++;
   for (let key = 1; key <= keyCount; key++) starts[key]! += starts[key - 1]!;
@@ -159,94 +155,64 @@ function sortByKey(rows: Int32Array, keys: Int32Array, keyCount: number): Sorted
   return {rows: sorted, starts};
 }
 
-/** Rows that are evaluated, by image; on one image in file order, or by category where categories are not told apart. */
-function sortByImage(
-  {images, imageCount, categories, categoryCount}: Places,
-  {useCategories}: CocoParameters,
-): Int32Array {
-  const kept = new Int32Array(images.length);
-  let count = 0;
-  for (let row = 0; row < images.length; row++) {
-    if (images[row]! >= 0 && categories[row]! >= 0) kept[count++] = row;
-  }
-  const rows = kept.subarray(0, count);
-  const joined = useCategories ? rows : sortByKey(rows, categories, categoryCount).rows;
-  return sortByKey(joined, images, imageCount).rows;
-}
-
-/** Rows by category, keeping their order in each; as they are where categories are not told apart. */
-function sortByGroup(
-  rows: Int32Array,
-  {categories, categoryCount}: Places,
-  {useCategories}: CocoParameters,
-): Sorted {
-  return useCategories
-    ? sortByKey(rows, categories, categoryCount)
-    : {rows, starts: Int32Array.of(0, rows.length)};
-}
-
-function ofGroup({rows, starts}: Sorted, k: number): Int32Array {
-  return rows.subarray(starts[k]!, starts[k + 1]!);
-}
-
-type JoinedByImage = Pick<
-  CategoryGroup,
-  'images' | 'detections' | 'ranks' | 'detectionStarts' | 'groundTruthStarts'
->;
-
-/** Walks both lists, sorted by image, and cuts each image's detections. */
-function joinByImage(
-  objects: Int32Array,
-  imageOfObject: Int32Array,
-  found: Int32Array,
-  imageOfDetection: Int32Array,
+/** Walks both lists by image; each image's detections are sorted by score and cut. */
+function groupCategory(
+  category: CocoCategory,
+  annotations: Sorted,
+  found: Sorted,
+  k: number,
+  scores: Float64Array,
   cut: number,
-): JoinedByImage {
+): CategoryGroup {
+  const lastFound = found.starts[k + 1]!;
+  const lastAnnotation = annotations.starts[k + 1]!;
+  let nextFound = found.starts[k]!;
+  let nextAnnotation = annotations.starts[k]!;
+  const groundTruths = annotations.rows.subarray(nextAnnotation, lastAnnotation);
+  const detectionCount = lastFound - nextFound;
+  const detections = new Int32Array(detectionCount);
+  const ranks = new Int32Array(detectionCount);
+  const scratch = new Int32Array(detectionCount);
   const images: number[] = [];
   const detectionStarts = [0];
   const groundTruthStarts = [0];
-  const detections = new Int32Array(found.length);
-  const ranks = new Int32Array(found.length);
   let kept = 0;
-  let nextFound = 0;
-  let nextObject = 0;
-  while (nextFound < found.length || nextObject < objects.length) {
+  while (nextFound < lastFound || nextAnnotation < lastAnnotation) {
     const image = Math.min(
-      nextFound < found.length ? imageOfDetection[found[nextFound]!]! : Infinity,
-      nextObject < objects.length ? imageOfObject[objects[nextObject]!]! : Infinity,
+      nextFound < lastFound ? found.images[nextFound]! : Infinity,
+      nextAnnotation < lastAnnotation ? annotations.images[nextAnnotation]! : Infinity,
     );
-    for (
-      let rank = 0;
-      nextFound < found.length && imageOfDetection[found[nextFound]!] === image;
-      nextFound++, rank++
-    ) {
-      if (rank >= cut) continue;
-      detections[kept] = found[nextFound]!;
-      ranks[kept++] = rank;
-    }
-    while (nextObject < objects.length && imageOfObject[objects[nextObject]!] === image) nextObject++;
+    let end = kept;
+    while (nextFound < lastFound && found.images[nextFound] === image)
+      detections[end++] = found.rows[nextFound++]!;
+    while (nextAnnotation < lastAnnotation && annotations.images[nextAnnotation] === image) nextAnnotation++;
+    sortByFallingScore(detections, scores, scratch, kept, end);
+    for (let rank = 0; kept < end && rank < cut; rank++) ranks[kept++] = rank;
     images.push(image);
     detectionStarts.push(kept);
-    groundTruthStarts.push(nextObject);
+    groundTruthStarts.push(nextAnnotation - annotations.starts[k]!);
   }
   return {
+    category,
     images: Int32Array.from(images),
     detections: detections.subarray(0, kept),
     ranks: ranks.subarray(0, kept),
+    byScore: fallingPositions(detections.subarray(0, kept), scores, scratch),
     detectionStarts: Int32Array.from(detectionStarts),
+    groundTruths,
     groundTruthStarts: Int32Array.from(groundTruthStarts),
+    detectionCount,
   };
 }
 
-/** Positions in `detections` of those of `rows` that are there, in the order of `rows`. `scratch`: one entry a record. */
-function positionsIn(detections: Int32Array, rows: Int32Array, scratch: Int32Array): Int32Array {
-  for (let i = 0; i < rows.length; i++) scratch[rows[i]!] = -1;
-  for (let position = 0; position < detections.length; position++) scratch[detections[position]!] = position;
+/** Positions in `detections` by falling score. */
+function fallingPositions(detections: Int32Array, scores: Float64Array, scratch: Int32Array): Int32Array {
   const positions = new Int32Array(detections.length);
-  let count = 0;
-  for (let i = 0; i < rows.length; i++) {
-    const position = scratch[rows[i]!]!;
-    if (position >= 0) positions[count++] = position;
+  const own = new Float64Array(detections.length);
+  for (let position = 0; position < positions.length; position++) {
+    positions[position] = position;
+    own[position] = scores[detections[position]!]!;
   }
+  sortByFallingScore(positions, own, scratch);
   return positions;
 }

@@ -26,30 +26,40 @@ export function boxOverlaps(groundTruth: CocoGroundTruth, results: CocoResults):
   return (detections, groundTruths) => {
     const width = groundTruths.length;
     const overlaps = new Float64Array(detections.length * width);
-    for (let g = 0; g < width; g++) {
-      const row = groundTruths[g]!;
-      const gx = gt[4 * row]!;
-      const gy = gt[4 * row + 1]!;
-      const gw = gt[4 * row + 2]!;
-      const gh = gt[4 * row + 3]!;
-      const groundTruthArea = gw * gh;
-      const crowd = groundTruth.crowd[row] === 1;
-      for (let d = 0; d < detections.length; d++) {
-        const at = 4 * detections[d]!;
-        const dx = dt[at]!;
-        const dy = dt[at + 1]!;
-        const dw = dt[at + 2]!;
-        const dh = dt[at + 3]!;
-        const w = Math.min(dw + dx, gw + gx) - Math.max(dx, gx);
+    const objects = gatherBoxes(gt, groundTruths);
+    for (let d = 0; d < detections.length; d++) {
+      const at = 4 * detections[d]!;
+      const left = dt[at]!;
+      const top = dt[at + 1]!;
+      const right = dt[at + 2]! + left;
+      const bottom = dt[at + 3]! + top;
+      const area = dt[at + 2]! * dt[at + 3]!;
+      for (let g = 0, o = 0; g < width; g++, o += EDGES) {
+        const w = Math.min(right, objects[o + 2]!) - Math.max(left, objects[o]!);
         if (!(w > 0)) continue;
-        const h = Math.min(dh + dy, gh + gy) - Math.max(dy, gy);
+        const h = Math.min(bottom, objects[o + 3]!) - Math.max(top, objects[o + 1]!);
         if (!(h > 0)) continue;
         const intersection = w * h;
-        const detectionArea = dw * dh;
-        const union = crowd ? detectionArea : detectionArea + groundTruthArea - intersection;
-        overlaps[d * width + g] = intersection / union;
+        const crowd = groundTruth.crowd[groundTruths[g]!] === 1;
+        overlaps[d * width + g] = intersection / (crowd ? area : area + objects[o + 4]! - intersection);
       }
     }
     return overlaps;
   };
+}
+
+/** Left, top, right, bottom, area. */
+const EDGES = 5;
+
+function gatherBoxes(boxes: Float64Array, rows: Int32Array): Float64Array {
+  const gathered = new Float64Array(EDGES * rows.length);
+  for (let i = 0; i < rows.length; i++) {
+    const at = 4 * rows[i]!;
+    gathered[EDGES * i] = boxes[at]!;
+    gathered[EDGES * i + 1] = boxes[at + 1]!;
+    gathered[EDGES * i + 2] = boxes[at + 2]! + boxes[at]!;
+    gathered[EDGES * i + 3] = boxes[at + 3]! + boxes[at + 1]!;
+    gathered[EDGES * i + 4] = boxes[at + 2]! * boxes[at + 3]!;
+  }
+  return gathered;
 }
