@@ -3,7 +3,7 @@ import {UsageError} from '../../errors.js';
 import type {CocoGroundTruth, CocoResults} from '../coco-data.js';
 import type {CocoEvaluation} from '../coco-eval.js';
 import {groupRecords} from '../coco-groups.js';
-import {boxOverlaps} from '../coco-overlaps.js';
+import {overlapsOf} from '../coco-overlaps.js';
 import {type AreaBin, areaBins} from './areas.js';
 import {type ClassTable, classTable} from './classes.js';
 import {ConfusionCounter, type ConfusionMatrix} from './confusion.js';
@@ -50,14 +50,14 @@ export function analyse(
   }
   const {parameters} = evaluation;
   const groups = groupRecords(groundTruth, results, parameters);
-  const overlapsOf = boxOverlaps(groundTruth, results);
+  const overlapOf = overlapsOf(parameters.iouType, groundTruth, results);
   const range = allAreas(parameters);
   const thresholds = {iou: confusionIou, score: scoreThreshold};
   const outcomes = unmatched(groups, groundTruth, results, range);
   const errors = noErrors(results.scores.length);
   const confusion = new ConfusionCounter(groups, groundTruth, results, thresholds, range);
   for (const image of imageRecords(groups)) {
-    const overlaps = overlapsOf(image.detections, image.groundTruths);
+    const overlaps = overlapOf(image.detections, image.groundTruths);
     matchImage(outcomes, image, overlaps, groundTruth, results, range, FOREGROUND_IOU);
     classifyErrors(errors, image, overlaps, outcomes);
     confusion.add(image, overlaps, outcomes);

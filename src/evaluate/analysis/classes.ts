@@ -55,7 +55,7 @@ export function classTable(
   scoreThreshold: number,
 ): ClassTable {
   const rows = groups.categories.map((group, k): ClassRow => {
-    const detections = Int32Array.from(group.byScore, position => group.detections[position]!);
+    const detections = group.byScore.map(position => group.detections[position]!);
     return {
       ...perCategory[k]!,
       ...countDetections(detections, group.groundTruths, results.scores, outcomes, scoreThreshold),

@@ -212,26 +212,30 @@ function precisionsAfter(records: MatchedRecords, repair: Repair): Precisions {
   const {groups, results, outcomes, parameters} = records;
   const K = groups.categories.length;
   const curves = emptyPrecisionRecall(1, K, 1, 1);
+  const setting = {
+    ...parameters,
+    areaRanges: [allAreas(parameters)],
+    maxDetections: parameters.maxDetections.slice(-1),
+  };
   groups.categories.forEach((group, k) => {
     if (!group.groundTruths.some(row => outcomes.counted[row] === 1)) return;
     const arrived = repair.moved.get(k) ?? [];
-    const after = withArrivals(group, arrived, results.scores);
     const own = group.detections.length;
-    const changed = Uint8Array.from(after.detections, (row, position) =>
-      position < own ? repair.outcomes[row]! : TRUE_POSITIVE,
-    );
+    const positions = new Int32Array(own + arrived.length);
+    const changed = new Uint8Array(positions.length).fill(TRUE_POSITIVE, own);
+    for (let position = 0; position < positions.length; position++) {
+      positions[position] = position;
+      if (position < own) changed[position] = repair.outcomes[group.detections[position]!]!;
+    }
     if (repair.positives[k] === 0) {
       const precision = changed.includes(FALSE_POSITIVE) ? 0 : 1;
       const [, R] = curves.shape;
       for (let r = 0; r < R; r++) curves.precision[r * K + k] = precision;
       return;
     }
-    const positions = Int32Array.from(changed.keys());
-    accumulateCategory(curves, k, after, results, {positions, outcomes: changed}, [repair.positives[k]!], {
-      ...parameters,
-      areaRanges: [allAreas(parameters)],
-      maxDetections: parameters.maxDetections.slice(-1),
-    });
+    const after = withArrivals(group, arrived, results.scores);
+    const positives = [repair.positives[k]!];
+    accumulateCategory(curves, k, after, results, {positions, outcomes: changed}, positives, setting);
   });
   return {
     mean: meanPrecision(curves, {area: 0, max: 0}),
@@ -246,13 +250,17 @@ function withArrivals(group: CategoryGroup, arrived: readonly number[], scores: 
   if (arrived.length === 0) return group;
   const own = group.detections.length;
   const detections = new Int32Array(own + arrived.length);
+  const ranks = new Int32Array(detections.length);
+  const byScore = new Int32Array(detections.length);
+  const scoreOf = new Float64Array(detections.length);
   detections.set(group.detections);
   detections.set(arrived, own);
-  const ranks = new Int32Array(detections.length);
   ranks.set(group.ranks);
-  const byScore = Int32Array.from(detections.keys());
   byScore.set(group.byScore);
-  const scoreOf = Float64Array.from(detections, row => scores[row]!);
+  for (let position = 0; position < detections.length; position++) {
+    if (position >= own) byScore[position] = position;
+    scoreOf[position] = scores[detections[position]!]!;
+  }
   sortByFallingScore(byScore, scoreOf, new Int32Array(byScore.length));
   return {...group, detections, ranks, byScore};
 }
