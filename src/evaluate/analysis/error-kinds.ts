@@ -1,6 +1,6 @@
 /**
  * Kinds of detection errors, as TIDE defines them (Bolya, Foley, Hays, Hoffman: TIDE: A General Toolbox for Identifying
- * Object Detection Errors, ECCV 2020, section 2.2): of every false positive, by its largest IoU with objects of its
+ * Object Detection Errors, ECCV 2020, section 2): of every false positive, by its largest IoU with objects of its
  * own category and of others, and of every object that nothing found.
  *
  *   localisation    background threshold <= IoU with an object of its category < foreground threshold
