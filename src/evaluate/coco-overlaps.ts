@@ -1,18 +1,38 @@
 /** How much detections cover annotated objects: the one place that knows whether boxes or masks are compared. */
+import {measureMasks, maskOverlaps as overlapsOfRows} from '../masks/mask-overlap.js';
 import type {CocoGroundTruth, CocoResults} from './coco-data.js';
 import type {IouType} from './coco-parameters.js';
 
 /** Overlaps [D, G] of rows of the results with rows of the ground truth. */
 export type Overlaps = (detections: Int32Array, groundTruths: Int32Array) => Float64Array;
 
-/** Overlaps of what is compared: boxes or masks. */
+/**
+ * Overlaps of what is compared: boxes or masks.
+ * @throws RangeError when it is masks and one side has none.
+ */
 export function overlapsOf(iouType: IouType, groundTruth: CocoGroundTruth, results: CocoResults): Overlaps {
   switch (iouType) {
     case 'bbox':
       return boxOverlaps(groundTruth, results);
     case 'segm':
-      throw new Error('masks');
+      return maskOverlaps(groundTruth, results);
   }
+}
+
+/**
+ * IoU of masks in pixels, against a crowd intersection / detection area, -1 for masks of different sizes whose boxes
+ * overlap; every mask's box and area are measured now. A row without a mask overlaps nothing.
+ * @throws RangeError when one side has no masks.
+ */
+export function maskOverlaps(groundTruth: CocoGroundTruth, results: CocoResults): Overlaps {
+  if (groundTruth.masks === undefined || results.masks === undefined) {
+    const side = groundTruth.masks === undefined ? 'ground truth' : 'results';
+    throw new RangeError(`iouType is segm and the ${side} have no masks; read them with {masks: true}`);
+  }
+  const objects = measureMasks(groundTruth.masks);
+  const found = measureMasks(results.masks);
+  return (detections, groundTruths) =>
+    overlapsOfRows(found, detections, objects, groundTruths, groundTruth.crowd);
 }
 
 /**
