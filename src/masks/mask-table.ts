@@ -1,5 +1,5 @@
 /** The masks of a whole file in a few columns: no object a mask, and threads can share them. */
-import {areaOfRuns, type Mask, writeBoxOfRuns} from './mask.js';
+import {areaOfRuns, type Mask, MaskError, writeBoxOfRuns} from './mask.js';
 
 /** N masks; mask i has runs[starts[i]] to runs[starts[i + 1] - 1]. A row without a mask is 0 x 0 and has no runs. */
 export type MaskTable = {
@@ -41,6 +41,9 @@ export function maskBoxes({heights, starts, runs}: MaskTable): Float64Array {
 
 const RUNS_A_CHUNK = 2 ** 18;
 
+/** 2 GB: two million masks of 256 runs. */
+export const MAX_TABLE_RUNS = 2 ** 29;
+
 /** Gathers masks row by row. */
 export class MaskTableBuilder {
   private readonly heights: number[] = [];
@@ -52,7 +55,16 @@ export class MaskTableBuilder {
   private used = 0;
   private total = 0;
 
+  /** @param mostRuns of all masks together */
+  constructor(private readonly mostRuns = MAX_TABLE_RUNS) {}
+
+  /** @throws MaskError when the table would have more than `mostRuns` runs; it stays as it was. */
   push({height, width, runs}: Mask): void {
+    if (this.total + runs.length > this.mostRuns) {
+      throw new MaskError(
+        `all masks together have more than the ${this.mostRuns} runs that are kept in memory`,
+      );
+    }
     this.heights.push(height);
     this.widths.push(width);
     if (this.used + runs.length > this.chunk.length) {

@@ -162,34 +162,23 @@ export function encodeMask(pixels: ArrayLike<number>, height: number, width: num
   if (pixels.length !== pixelCount(height, width)) {
     throw new MaskError(`${pixels.length} pixels for a mask of ${height} x ${width} (height x width)`);
   }
-  let changes = 0;
-  forEachChange(pixels, height, width, () => changes++);
-  const runs = new Uint32Array(changes + 1);
-  let run = 0;
-  let start = 0;
-  forEachChange(pixels, height, width, position => {
-    runs[run++] = position - start;
-    start = position;
-  });
-  runs[run] = height * width - start;
-  return {height, width, runs};
-}
-
-/** Positions where background and foreground meet, down the columns; position 0 where the mask starts with foreground. */
-function forEachChange(
-  pixels: ArrayLike<number>,
-  height: number,
-  width: number,
-  found: (position: number) => void,
-): void {
+  const changes: number[] = [];
   let inside = false;
   for (let column = 0; column < width; column++) {
     for (let row = 0, at = column; row < height; row++, at += width) {
       if ((pixels[at] !== 0) === inside) continue;
       inside = !inside;
-      found(column * height + row);
+      changes.push(column * height + row);
     }
   }
+  const runs = new Uint32Array(changes.length + 1);
+  let start = 0;
+  changes.forEach((position, run) => {
+    runs[run] = position - start;
+    start = position;
+  });
+  runs[changes.length] = height * width - start;
+  return {height, width, runs};
 }
 
 /**

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import {encodeMask, type Mask, maskArea, maskOfRuns} from '../../src/masks/mask.js';
+import {type Mask, maskArea, maskOfRuns} from '../../src/masks/mask.js';
 import {maskOverlap, maskOverlaps, measureMasks} from '../../src/masks/mask-overlap.js';
 import {MaskTableBuilder} from '../../src/masks/mask-table.js';
 import {polygonMask} from '../../src/masks/rasterize.js';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {maskArea, maskBox, maskOfRuns} from '../../src/masks/mask.js';
+import {MaskError, maskArea, maskBox, maskOfRuns} from '../../src/masks/mask.js';
 import {MaskTableBuilder, maskAreas, maskAt, maskBoxes, maskCount} from '../../src/masks/mask-table.js';
 
 const MASKS = [
@@ -72,4 +72,17 @@ test('masks of more runs than a chunk, and many small ones, keep their places', 
   t.deepEqual(maskAt(table, 99_999), MASKS[3]);
   t.is(maskArea(maskAt(table, 100_000)), (side * side) / 2);
   t.deepEqual(maskAt(table, 200_000), MASKS[3]);
+});
+
+test('a table does not grow above its limit', t => {
+  const builder = new MaskTableBuilder(8);
+  builder.push(MASKS[0]!);
+  t.throws(() => new MaskTableBuilder(2).push(MASKS[0]!), {
+    instanceOf: MaskError,
+    message: 'all masks together have more than the 2 runs that are kept in memory',
+  });
+  builder.push(MASKS[3]!);
+  t.throws(() => builder.push(MASKS[2]!), {instanceOf: MaskError});
+  builder.pushNone();
+  t.deepEqual([...builder.take().starts], [0, 3, 8, 8]);
 });
