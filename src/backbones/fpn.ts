@@ -1,6 +1,6 @@
 /** Feature pyramid: Lin et al. 2017, with RetinaNet's levels P3 to P7. */
 import * as tf from '@tensorflow/tfjs';
-import type {FpnConfig} from '../config/run.js';
+import type {FpnConfig} from '../config/network.js';
 import {upsampleNearest2x} from '../engine/ops/upsample.js';
 import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';
 import type {BackboneMaps} from './resnet.js';

@@ -1,6 +1,6 @@
 /** ResNet: He et al., "Deep residual learning for image recognition", Table 1. Maps C2 to C5 at strides 4 to 32. */
 import * as tf from '@tensorflow/tfjs';
-import type {BackboneConfig} from '../config/run.js';
+import type {BackboneConfig} from '../config/network.js';
 import {maxPool} from '../engine/ops/max-pool.js';
 import {noGrad} from '../engine/ops/no-grad.js';
 import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';

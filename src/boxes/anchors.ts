@@ -5,7 +5,7 @@
  * Order in a cell: for every aspect ratio, all scales from small to large. This is the order of maskrcnn-benchmark
  * and torchvision, so their heads' channels fit; detectron2 has it the other way round.
  */
-import type {AnchorsConfig} from '../config/run.js';
+import type {AnchorsConfig} from '../config/network.js';
 import type {Canvas} from './canvas.js';
 
 /** Strides of P3 to P7. */

@@ -6,7 +6,7 @@
  * Low-quality matches compare IoUs for equality. Which anchors tie is decided by the rounding, so IoU is taken in single
  * precision as torchvision takes it.
  */
-import type {MatcherConfig} from '../config/run.js';
+import type {MatcherConfig} from '../config/network.js';
 import {singlePrecisionIou} from '../engine/host/iou.js';
 import {UsageError} from '../errors.js';
 import {anchorBlocks, iouBound} from './anchor-blocks.js';

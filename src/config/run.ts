@@ -1,85 +1,9 @@
 /** The schema of a run: everything that decides its numbers. The type is inferred from it. */
 import {z} from 'zod';
-import {stageSchema} from './stage.js';
+import {retinanetSchema} from './network.js';
 
 const positiveInt = z.int().positive();
 const positive = z.number().positive();
-
-export const normSchema = z.discriminatedUnion('kind', [
-  /** Batch norm whose statistics and affine parameters are constants. */
-  z.strictObject({kind: z.literal('frozen-bn')}),
-  z.strictObject({kind: z.literal('group-norm'), groups: positiveInt}),
-  z.strictObject({kind: z.literal('none')}),
-]);
-
-export const backboneSchema = z.strictObject({
-  /** Residual blocks: 10 is one basic block a stage; 18 and 34 basic, 50 and 101 bottleneck (He et al., Table 1). */
-  depth: z.union([z.literal(10), z.literal(18), z.literal(34), z.literal(50), z.literal(101)]),
-  /** Multiplies every channel count (1 gives a 64-channel stem). */
-  width: positive,
-  norm: normSchema,
-  /** How many of (stem, res2, res3, res4, res5) keep their initial weights: 0 to 5; the paper's baselines use 2. */
-  freezeAt: z.int().min(0).max(5),
-  /** Which convolution of a bottleneck carries the stride: the 1x1 (Caffe2 weights) or the 3x3 (torchvision weights). */
-  strideIn: z.enum(['1x1', '3x3']),
-});
-
-export const fpnSchema = z.strictObject({
-  channels: positiveInt,
-  norm: normSchema,
-  /** The map that P6 is computed from: C5 (the baselines' default) or P5. */
-  p6From: z.enum(['c5', 'p5']),
-});
-
-export const anchorsSchema = z.strictObject({
-  /** Side of the smallest anchor of a level, in strides (RetinaNet: 4, so 32 px at P3). */
-  baseSize: positive,
-  /** Anchor sizes a level: baseSize * stride * 2^(i / scalesPerOctave). */
-  scalesPerOctave: positiveInt,
-  /** Height / width. */
-  aspectRatios: z.array(positive).min(1),
-  /**
-   * Width and height rounded as in maskrcnn-benchmark, and its centre: (stride - 1) / 2 of inclusive corners, which is
-   * stride / 2 in continuous coordinates. The paper does not mention it; the authors' release does it.
-   */
-  legacyRounding: z.boolean(),
-});
-
-export const matcherSchema = z.strictObject({
-  foreground: z.number().gt(0).max(1),
-  background: z.number().gt(0).max(1),
-  /** Anchors tied at a ground truth's best IoU become foreground, whatever that IoU. */
-  lowQuality: z.boolean(),
-  /** Anchors between the thresholds: left out of the loss, or trained as background (authors' release of May 2020). */
-  ignoreBand: z.enum(['skip', 'negative']),
-});
-
-export const retinanetSchema = z.strictObject({
-  kind: z.literal('retinanet'),
-  backbone: backboneSchema,
-  fpn: fpnSchema,
-  anchors: anchorsSchema,
-  matcher: matcherSchema,
-  head: z.strictObject({
-    /** 3x3 convolutions of either tower, before the predicting one. */
-    layers: z.int().min(0),
-    channels: positiveInt,
-    norm: normSchema,
-  }),
-  boxCoder: z.strictObject({weights: z.tuple([positive, positive, positive, positive])}),
-  normaliser: z.strictObject({
-    /** Eq. 1 and 2 divide by N_f; maskrcnn-benchmark and the authors' release by N_f + B. */
-    classification: z.enum(['foreground', 'foreground+images']),
-    /** Box loss sum over N_f, or over the 4 N_f box coordinates (maskrcnn-benchmark). */
-    box: z.enum(['foreground', 'coordinates']),
-  }),
-  inference: z.strictObject({
-    preNmsTopK: positiveInt,
-    nmsThreshold: z.number().gt(0).max(1),
-    maxDetections: positiveInt,
-  }),
-  stages: z.strictObject({dense: stageSchema}),
-});
 
 export const dataSetSchema = z.discriminatedUnion('kind', [
   z.strictObject({kind: z.literal('coco'), annotations: z.string(), images: z.string()}),
@@ -152,12 +76,6 @@ export const runSchema = z.strictObject({
   schedule: scheduleSchema,
 });
 
-export type Norm = z.infer<typeof normSchema>;
-export type BackboneConfig = z.infer<typeof backboneSchema>;
-export type FpnConfig = z.infer<typeof fpnSchema>;
-export type AnchorsConfig = z.infer<typeof anchorsSchema>;
-export type MatcherConfig = z.infer<typeof matcherSchema>;
-export type RetinaNetConfig = z.infer<typeof retinanetSchema>;
 export type ModelConfig = z.infer<typeof runSchema>['model'];
 export type DataSetConfig = z.infer<typeof dataSetSchema>;
 export type InputConfig = z.infer<typeof inputSchema>;

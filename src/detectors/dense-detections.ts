@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {gatherBoxes} from '../boxes/box.js';
 import {clipBoxes, decodeBoxes} from '../boxes/box-coder.js';
-import type {RetinaNetConfig} from '../config/run.js';
+import type {RetinaNetConfig} from '../config/network.js';
 import type {ImageInfo} from '../data/batch.js';
 import {classwiseNms} from '../engine/host/nms.js';
 import {gatherRows} from '../engine/ops/gather-rows.js';

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import {fpn} from '../backbones/fpn.js';
 import {resnet} from '../backbones/resnet.js';
 import {anchorCache, anchorsPerCell, levelSizes} from '../boxes/anchors.js';
-import type {RetinaNetConfig} from '../config/run.js';
+import type {RetinaNetConfig} from '../config/network.js';
 import type {Batch, ImageBatch} from '../data/batch.js';
 import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
 import {Parameters} from '../layers/parameters.js';

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {encodeBoxes} from '../boxes/box-coder.js';
 import {matchAnchors} from '../boxes/matcher.js';
-import type {MatcherConfig, RetinaNetConfig} from '../config/run.js';
+import type {BoxCoderConfig, MatcherConfig, NormaliserConfig} from '../config/network.js';
 import type {Sampler, StageConfig} from '../config/stage.js';
 import type {Targets} from '../data/batch.js';
 import {gatherRows} from '../engine/ops/gather-rows.js';
@@ -35,7 +35,7 @@ export type LabellingOptions = {
   readonly anchors: Float32Array; // [A, 4], the same for every image of the batch
   readonly targets: readonly Targets[]; // [B]
   readonly matcher: MatcherConfig;
-  readonly boxWeights: RetinaNetConfig['boxCoder']['weights'];
+  readonly boxWeights: BoxCoderConfig['weights'];
   readonly sampler: Sampler;
   /** Randomness of image i, for samplers that draw. */
   readonly randomOf: (image: number) => Random;
@@ -90,7 +90,7 @@ export function labelExamples(options: LabellingOptions): Examples {
  */
 export function stageLosses(
   config: StageConfig,
-  normaliser: RetinaNetConfig['normaliser'],
+  normaliser: NormaliserConfig,
   {logits, deltas}: DensePredictions,
   examples: Examples,
 ): StageLosses {
@@ -99,10 +99,12 @@ export function stageLosses(
   const classificationNormaliser = {
     foreground: Math.max(1, foreground),
     'foreground+images': foreground + examples.images,
+    examples: Math.max(1, examples.examples),
   }[normaliser.classification];
   const boxNormaliser = {
     foreground: Math.max(1, foreground),
     coordinates: Math.max(1, 4 * foreground),
+    examples: Math.max(1, examples.examples),
   }[normaliser.box];
 
   const classification = tf.tidy(() =>

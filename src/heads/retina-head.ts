@@ -1,6 +1,6 @@
 /** RetinaNet's head: two towers shared over the levels, one for classes and one for boxes (Lin et al. 2017, Sec. 4). */
 import * as tf from '@tensorflow/tfjs';
-import type {RetinaNetConfig} from '../config/run.js';
+import type {RetinaNetConfig} from '../config/network.js';
 import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';
 import {sequence} from '../layers/sequence.js';
 

@@ -1,6 +1,6 @@
 /** A convolution with its norm and activation: what backbones, pyramids and heads are made of. */
 import * as tf from '@tensorflow/tfjs';
-import type {Norm} from '../config/run.js';
+import type {Norm} from '../config/network.js';
 import {addRelu} from '../engine/ops/add-relu.js';
 import {convolution} from '../engine/ops/convolution.js';
 import {groupNorm} from '../engine/ops/group-norm.js';

@@ -4,7 +4,7 @@
  * RetinaNet on COCO).
  */
 import {countMatches} from '../boxes/matcher.js';
-import type {MatcherConfig} from '../config/run.js';
+import type {MatcherConfig} from '../config/network.js';
 
 /** Totals over a data set, not means of images. */
 export type Imbalance = {

@@ -1,5 +1,6 @@
 /** A whole run: data sets, imbalance, detector, training, evaluation. Everything it decides is in its config. */
-import type {BackboneConfig, RunConfig} from '../config/run.js';
+import type {BackboneConfig} from '../config/network.js';
+import type {RunConfig} from '../config/run.js';
 import {trainingBatches} from '../data/batches.js';
 import type {Dataset} from '../data/dataset.js';
 import {type DatasetContext, openDataset} from '../data/open.js';

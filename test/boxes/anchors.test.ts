@@ -7,7 +7,7 @@ import {
   levelSizes,
   pyramidAnchors,
 } from '../../src/boxes/anchors.js';
-import type {AnchorsConfig} from '../../src/config/run.js';
+import type {AnchorsConfig} from '../../src/config/network.js';
 import {largestDifference, readGolden} from '../fixtures/torchvision/golden.js';
 
 const RETINANET: AnchorsConfig = {

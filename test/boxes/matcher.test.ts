@@ -2,7 +2,7 @@ import test from 'ava';
 import {pyramidAnchors} from '../../src/boxes/anchors.js';
 import {boxIou} from '../../src/boxes/box.js';
 import {countMatches, matchAnchors, type Objects} from '../../src/boxes/matcher.js';
-import type {MatcherConfig} from '../../src/config/run.js';
+import type {MatcherConfig} from '../../src/config/network.js';
 import {singlePrecisionIou} from '../../src/engine/host/iou.js';
 import {UsageError} from '../../src/errors.js';
 import {uniform} from '../fixtures/torchvision/formula.js';

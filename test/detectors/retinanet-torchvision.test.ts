@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type {ExecutionContext} from 'ava';
 import type {EngineName} from '../../src/config/engine-choice.js';
-import type {RetinaNetConfig} from '../../src/config/run.js';
+import type {RetinaNetConfig} from '../../src/config/network.js';
 import type {ImageInfo} from '../../src/data/batch.js';
 import type {Detector} from '../../src/detectors/detector.js';
 import {retinanet} from '../../src/detectors/retinanet.js';

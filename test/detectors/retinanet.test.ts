@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import {levelSizes} from '../../src/boxes/anchors.js';
-import type {RetinaNetConfig} from '../../src/config/run.js';
+import type {RetinaNetConfig} from '../../src/config/network.js';
 import type {Batch} from '../../src/data/batch.js';
 import type {Detector} from '../../src/detectors/detector.js';
 import {retinanet} from '../../src/detectors/retinanet.js';

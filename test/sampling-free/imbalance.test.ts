@@ -1,6 +1,6 @@
 import test from 'ava';
 import {anchorCache} from '../../src/boxes/anchors.js';
-import type {MatcherConfig} from '../../src/config/run.js';
+import type {MatcherConfig} from '../../src/config/network.js';
 import {type CountedImage, countImbalance} from '../../src/sampling-free/imbalance.js';
 import {uniform} from '../fixtures/torchvision/formula.js';
 
