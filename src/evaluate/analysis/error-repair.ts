@@ -116,20 +116,28 @@ function precisionsAfter(
     if (objects === 0) return;
     const arrived = repair.moved[k] ?? [];
     const own = group.detections.length;
-    const positions = new Int32Array(own + arrived.length);
-    const changed = new Uint8Array(positions.length).fill(TRUE_POSITIVE, own);
-    for (let position = 0; position < positions.length; position++) {
-      positions[position] = position;
-      if (position < own) changed[position] = repair.outcomes[group.detections[position]!]!;
+    // What is not listed is a false positive, as most detections are.
+    const listed = new Int32Array(own + arrived.length);
+    const changed = new Uint8Array(listed.length);
+    let count = 0;
+    let falsePositives = 0;
+    for (let position = 0; position < listed.length; position++) {
+      const outcome = position < own ? repair.outcomes[group.detections[position]!]! : TRUE_POSITIVE;
+      if (outcome === FALSE_POSITIVE) {
+        falsePositives++;
+        continue;
+      }
+      listed[count] = position;
+      changed[count++] = outcome;
     }
     if (positives === 0) {
-      const precision = changed.includes(FALSE_POSITIVE) ? 0 : 1;
       const [, R] = curves.shape;
-      for (let r = 0; r < R; r++) curves.precision[r * K + k] = precision;
+      for (let r = 0; r < R; r++) curves.precision[r * K + k] = falsePositives > 0 ? 0 : 1;
       return;
     }
     const after = withArrivals(group, arrived, results);
-    accumulateCategory(curves, k, after, results, {positions, outcomes: changed}, [positives], setting);
+    const outcomesAfter = {positions: listed.subarray(0, count), outcomes: changed.subarray(0, count)};
+    accumulateCategory(curves, k, after, results, outcomesAfter, [positives], setting);
   });
   return {
     mean: meanPrecision(curves, {area: 0, max: 0}),

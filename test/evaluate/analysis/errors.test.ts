@@ -375,4 +375,16 @@ if (reference === undefined || !existsSync(reference)) {
       }
     });
   }
+
+  test('The breakdown of masks begins with the AP50 of masks to the bit and ends with 1', async t => {
+    const masks = {masks: true};
+    const {groundTruth} = await readCocoGroundTruth(join(reference, 'segm', 'annotations.json'), masks);
+    const results = await readCocoResults(join(reference, 'segm', 'results.json'), groundTruth, masks);
+    const [segm, bbox] = (['segm', 'bbox'] as const).map(iouType =>
+      breakdown(groundTruth, results, {iouType}),
+    );
+    t.is(segm!.errors.AP, segm!.AP50);
+    t.true(Math.abs(segm!.errors.repaired - 1) < 1e-12);
+    t.not(segm!.errors.AP, bbox!.errors.AP);
+  });
 }
