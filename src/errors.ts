@@ -1,11 +1,24 @@
 /** Errors that a person can act on: one line that says what, where and what to do. Anything else is a bug. */
 
+/** One line whatever it quotes of a file or of its name, with nothing in it that a terminal obeys: escaped as in JSON. */
+class OneLineError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(
+      message.replaceAll(
+        /[\p{Cc}\u2028\u2029]/gu,
+        c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      ),
+      options,
+    );
+  }
+}
+
 /** The command, a flag, a config or a path is wrong: nothing has been started. Exit code 2. */
-export class UsageError extends Error {
+export class UsageError extends OneLineError {
   override readonly name = 'UsageError';
 }
 
 /** Something failed while working on valid input: a broken image, a full disk, a lost file. Exit code 1. */
-export class RunError extends Error {
+export class RunError extends OneLineError {
   override readonly name = 'RunError';
 }

@@ -22,7 +22,7 @@ export type JsonStreamOptions = {
 /**
  * Reads the JSON file `path` and hands its pieces to `visitor` in the order of the file.
  * @throws UsageError when there is no such file; RunError when it is not JSON, truncated, nested deeper than 64, or
- * has an element of more than 256 MiB. What `visitor` throws comes through.
+ * has an element of more than 64 MiB. What `visitor` throws comes through.
  */
 export async function streamJson(
   path: string,
@@ -36,9 +36,11 @@ export async function streamJson(
     const splitter = new JsonSplitter(path, visitor);
     const bytesTotal = (await file.stat()).size;
     let bytesDone = 0;
+    // A small file needs no large chunks, each of which costs as much as reading megabytes.
+    const capacity = bytesTotal > 0 ? Math.min(chunkBytes, bytesTotal) : chunkBytes;
     // A byte more than is read: the zero that ends every chunk.
-    let [chunk, other] = [Buffer.alloc(chunkBytes + 1), Buffer.alloc(chunkBytes + 1)];
-    const read = async (into: Buffer) => (await file.read(into, 0, chunkBytes)).bytesRead;
+    let [chunk, other] = [Buffer.alloc(capacity + 1), Buffer.alloc(capacity + 1)];
+    const read = async (into: Buffer) => (await file.read(into, 0, capacity)).bytesRead;
     next = read(chunk);
     for (;;) {
       const length = await next;

@@ -7,6 +7,7 @@ import {join} from 'node:path';
 import {RunError, UsageError} from '../errors.js';
 import {errorCode} from '../files/write-atomic.js';
 import {concurrently} from './concurrently.js';
+import {describe} from './json-record.js';
 import type {Notices} from './notices.js';
 import {MAX_XML_BYTES, parseVocAnnotation, type VocAnnotation} from './voc-annotation.js';
 
@@ -72,7 +73,9 @@ async function readList(root: string, split: string): Promise<readonly string[]>
   if (stems.length === 0) throw new RunError(`${file} lists no images`);
   const seen = new Set<string>();
   for (const stem of stems) {
-    if (seen.has(stem)) throw new RunError(`${file} lists ${JSON.stringify(stem)} twice`);
+    if (stem.length > 250 || /\p{Cc}/u.test(stem))
+      throw new RunError(`${file} lists ${describe(stem)}, which is no name of a file`);
+    if (seen.has(stem)) throw new RunError(`${file} lists ${describe(stem)} twice`);
     seen.add(stem);
   }
   return stems;
@@ -86,9 +89,18 @@ async function readEntry(root: string, stem: string): Promise<VocEntry> {
       throw new RunError(`${file}: larger than ${MAX_XML_BYTES >> 20} MiB, which no annotation file is`);
     return {stem, file, annotation: parseVocAnnotation(await readFile(file, 'utf8'), file)};
   } catch (error) {
-    if (errorCode(error) === 'ENOENT')
-      throw new RunError(`there is no annotation file ${file} for ${JSON.stringify(stem)} of the list`);
-    throw error;
+    switch (errorCode(error)) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+      case 'ENAMETOOLONG':
+        throw new RunError(`there is no annotation file ${file} for ${describe(stem)} of the list`);
+      case 'EISDIR':
+        throw new RunError(`${file} is a folder, not an annotation file`);
+      case 'EACCES':
+        throw new RunError(`${file} cannot be read: no permission`);
+      default:
+        throw error;
+    }
   }
 }
 

@@ -202,6 +202,13 @@ test('a missing split, list entry or annotation is said in one line', async t =>
   });
   await list(root, 'train', ['a', 'a']);
   await t.throwsAsync(load(root), {instanceOf: RunError, message: /train\.txt lists "a" twice$/});
+  for (const name of ['a\0b', 'x'.repeat(300)]) {
+    await list(root, 'train', [name]);
+    await t.throwsAsync(load(root), {
+      instanceOf: RunError,
+      message: /train\.txt lists "[^\0]{1,70}, which is no name of a file$/,
+    });
+  }
   await list(root, 'train', []);
   await t.throwsAsync(load(root), {instanceOf: RunError, message: /train\.txt lists no images$/});
 });
