@@ -198,6 +198,21 @@ test('A repaired classification error keeps its score among the detections of it
   t.true(Math.abs(errors.classification.gain - 100 / 3 / 202) < 1e-12);
 });
 
+test('Among equal scores a repaired classification error comes after the detections of its new category', t => {
+  // Category 2: a miss and, repaired, a hit, both 0.5 on the same image: precision 1/2.
+  const {errors} = errorsOf([object(1, 2, C)], [found(0.5, 1, C), found(0.5, 2, [0, 400, 50, 50])]);
+  t.true(Math.abs(errors.classification.gain - 0.5) < 1e-12);
+});
+
+test('A category whose objects are all missed gains nothing without them while it has false positives', t => {
+  is(t, errorsOf([object(1, 1, A), object(2, 2, C)], [found(0.9, 1, A), found(0.8, 2, [0, 400, 50, 50])]), {
+    AP: 0.5,
+    errors: {background: {count: 1, gain: 0}, missed: {count: 1, gain: 0}},
+    falsePositives: {count: 1, gain: 0},
+    falseNegatives: {count: 1, gain: 0},
+  });
+});
+
 test('Detections that AP ignores are no errors, and a crowd of another category excuses nothing', t => {
   const crowd = object(9, 1, [0, 300, 300, 300], {crowd: true});
   const inside: Box = [100, 400, 50, 50];

@@ -58,6 +58,25 @@ test('Counts, and the score with the best F1', t => {
   for (const name of COCO_STATS) t.is(all[name], evaluation.stats[name]);
 });
 
+test('The best F1 is at the highest score that gives it, and no threshold parts equal scores', t => {
+  const best = (objects: number, ...scores: readonly (readonly [score: number, hit: boolean])[]) => {
+    const scene = groundTruthOf(
+      [1],
+      [1],
+      Array.from({length: objects}, (_, i) => object(i + 1, 1, square(100 * i, 40))),
+    );
+    let hits = 0;
+    const output = resultsOf(
+      scores.map(([score, hit]) => found(score, 1, square(hit ? 100 * hits++ : 5000, 40))),
+    );
+    return analyse(scene, output, evaluateCoco(scene, output)).classes.rows[0]!.best;
+  };
+  // 2 / (2 + 1) and, with two misses before the second hit, 4 / (2 + 4).
+  t.like(best(2, [0.9, true], [0.8, false], [0.7, false], [0.6, true]), {score: 0.9, f1: 2 / 3});
+  t.like(best(1, [0.8, true], [0.8, false]), {score: 0.8, f1: 2 / 3, precision: 1 / 2});
+  t.is(best(1, [0.8, false]), undefined);
+});
+
 test('Figures that there are not are empty cells, names are quoted, formulas are text', t => {
   const named = {
     ...groundTruth,
