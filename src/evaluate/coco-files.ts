@@ -12,9 +12,15 @@ import {type JsonStreamOptions, streamJson} from '../data/json-stream.js';
 import {RunError} from '../errors.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
 import type {Mask} from '../masks/mask.js';
-import {maskAt} from '../masks/mask-table.js';
+import {maskAt, maskBoxes} from '../masks/mask-table.js';
 import {formatRunLengths} from '../masks/run-length-text.js';
-import {type CocoCategory, type CocoGroundTruth, type CocoResults, checkFinite} from './coco-data.js';
+import {
+  boxAreas,
+  type CocoCategory,
+  type CocoGroundTruth,
+  type CocoResults,
+  checkFinite,
+} from './coco-data.js';
 import {AnnotationTable} from './coco-files-annotations.js';
 import {type CocoImages, ImageTable} from './coco-files-images.js';
 import {ResultTable} from './coco-files-results.js';
@@ -145,20 +151,38 @@ export async function writeCocoResults(path: string, results: CocoResults): Prom
 
 function* resultChunks(results: CocoResults): Generator<Uint8Array> {
   const count = results.scores.length;
+  const impliedBoxes = boxesThatMasksImply(results);
   yield Buffer.from('[');
   for (let from = 0; from < count; from += RECORDS_A_CHUNK) {
     const to = Math.min(from + RECORDS_A_CHUNK, count);
     let text = '';
-    for (let row = from; row < to; row++) text += (row === 0 ? '\n' : ',\n') + resultRecord(results, row);
+    for (let row = from; row < to; row++)
+      text += (row === 0 ? '\n' : ',\n') + resultRecord(results, row, impliedBoxes);
     yield Buffer.from(text);
   }
   yield Buffer.from('\n]\n');
 }
 
-function resultRecord({imageOf, categoryOf, boxes, scores, masks}: CocoResults, row: number): string {
-  const bbox = boxes.subarray(4 * row, 4 * row + 4).join(',');
+/**
+ * Where areas are those of masks, their boxes, which must not be written: a first record with a box would say that areas
+ * are width * height.
+ */
+function boxesThatMasksImply({boxes, areas, masks}: CocoResults): Float64Array | undefined {
+  if (masks === undefined) return undefined;
+  const ofBoxes = boxAreas(boxes);
+  return areas.every((area, row) => area === ofBoxes[row]) ? undefined : maskBoxes(masks);
+}
+
+function resultRecord(
+  {imageOf, categoryOf, boxes, scores, masks}: CocoResults,
+  row: number,
+  impliedBoxes: Float64Array | undefined,
+): string {
+  const box = boxes.subarray(4 * row, 4 * row + 4);
+  const implied = impliedBoxes !== undefined && box.every((value, i) => value === impliedBoxes[4 * row + i]);
+  const bbox = implied ? '' : `"bbox":[${box.join(',')}],`;
   const segmentation = masks === undefined ? '' : segmentationField(maskAt(masks, row));
-  return `{"image_id":${imageOf[row]},"category_id":${categoryOf[row]},"bbox":[${bbox}],"score":${scores[row]}${segmentation}}`;
+  return `{"image_id":${imageOf[row]},"category_id":${categoryOf[row]},${bbox}"score":${scores[row]}${segmentation}}`;
 }
 
 function segmentationField(mask: Mask): string {

@@ -1,7 +1,7 @@
 /** Mutations that know the structure of JSON: a field, a record, a list at a time. */
 import type {Random} from '../../src/random/random.js';
 import {COUNTS, KEYS, NUMBERS, VALUES} from './extremes.js';
-import {type JsonNode, type Place, placesOf} from './json-tree.js';
+import {type JsonNode, type Place, placesOf, textOf} from './json-tree.js';
 import {type Mutation, pick} from './mutation.js';
 
 /** Fields whose values readers look at closely. */
@@ -33,6 +33,8 @@ function nested(depth: number, [open, close]: readonly [string, string], inner: 
 }
 
 const DEPTHS = [1, 2, 30, 31, 32, 33, 62, 63, 64, 65, 1000, 20_000];
+/** Files stay small: many of them are tried. */
+const MAX_CHARACTERS = 1 << 20;
 const REPEATS = [2, 3, 10, 100, 3000];
 
 /** A number a little or very different. */
@@ -114,11 +116,10 @@ export const JSON_MUTATIONS: Readonly<Record<string, Mutation<JsonNode>>> = {
       random.int(2) === 0 ? structuredClone(place.node) : text(pick(random, [...NUMBERS, ...VALUES])),
     ),
   ),
-  'value many times': atPlace((place, random) => {
+  'value many times': atPlace((place, random, root) => {
     const copies = pick(random, REPEATS);
-    const copy = place.node;
-    if (JSON.stringify(copy).length * copies > 4e6) return;
-    for (let i = 0; i < copies; i++) place.addBeside(copy);
+    if (textOf(root).length + textOf(place.node).length * copies > MAX_CHARACTERS) return;
+    for (let i = 0; i < copies; i++) place.addBeside(place.node);
   }),
   'values swapped': atPlace((place, random, root) => {
     const other = anyPlace(root, random);
