@@ -1,5 +1,7 @@
 /** How much detections cover annotated objects: the one place that knows whether boxes or masks are compared. */
-import {measureMasks, maskOverlaps as overlapsOfRows} from '../masks/mask-overlap.js';
+import {areaOfRuns, writeBoxOfRuns} from '../masks/mask.js';
+import {type MeasuredMasks, maskOverlaps as overlapsOfRows} from '../masks/mask-overlap.js';
+import {type MaskTable, maskCount} from '../masks/mask-table.js';
 import type {CocoGroundTruth, CocoResults} from './coco-data.js';
 import type {IouType} from './coco-parameters.js';
 
@@ -20,8 +22,8 @@ export function overlapsOf(iouType: IouType, groundTruth: CocoGroundTruth, resul
 }
 
 /**
- * IoU of masks in pixels, against a crowd intersection / detection area, -1 for masks of different sizes whose boxes
- * overlap; every mask's box and area are measured now. A row without a mask overlaps nothing.
+ * IoU of masks in pixels, against a crowd intersection / detection area; -1 for masks of different sizes whose boxes
+ * overlap. A row without a mask overlaps nothing.
  * @throws RangeError when one side has no masks.
  */
 export function maskOverlaps(groundTruth: CocoGroundTruth, results: CocoResults): Overlaps {
@@ -29,10 +31,29 @@ export function maskOverlaps(groundTruth: CocoGroundTruth, results: CocoResults)
     const side = groundTruth.masks === undefined ? 'ground truth' : 'results';
     throw new RangeError(`iouType is segm and the ${side} have no masks; read them with {masks: true}`);
   }
-  const objects = measureMasks(groundTruth.masks);
-  const found = measureMasks(results.masks);
-  return (detections, groundTruths) =>
-    overlapsOfRows(found, detections, objects, groundTruths, groundTruth.crowd);
+  const objects = unmeasured(groundTruth.masks);
+  const found = unmeasured(results.masks);
+  return (detections, groundTruths) => {
+    measureRows(found, detections);
+    measureRows(objects, groundTruths);
+    return overlapsOfRows(found, detections, objects, groundTruths, groundTruth.crowd);
+  };
+}
+
+/** Measures are taken where they are needed: most often that is in one of several threads, and never of all masks. */
+function unmeasured(masks: MaskTable): MeasuredMasks {
+  const count = maskCount(masks);
+  return {masks, boxes: new Float64Array(4 * count), areas: new Float64Array(count)};
+}
+
+function measureRows({masks: {runs, starts, heights}, boxes, areas}: MeasuredMasks, rows: Int32Array): void {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    const from = starts[row]!;
+    const to = starts[row + 1]!;
+    areas[row] = areaOfRuns(runs, from, to);
+    writeBoxOfRuns(runs, from, to, heights[row]!, boxes, 4 * row);
+  }
 }
 
 /**
