@@ -1,32 +1,51 @@
-/** `sf eval --annotations gt.json --results dets.json`: COCO figures of a results file, without a model. */
-import {evaluateCoco} from '../evaluate/coco-eval.js';
+/** `sf eval --annotations gt.json`: COCO's figures of a results file, or of the annotations themselves; no model. */
 import {readCocoGroundTruth, readCocoResults} from '../evaluate/coco-files.js';
-import {cocoWarnings, describeWarning} from '../evaluate/coco-warnings.js';
-import {formatCocoStats, statsJson} from '../evaluate/text.js';
+import {describeWarning} from '../evaluate/coco-warnings.js';
+import type {EvalPaths} from './eval.js';
+import {evaluateColumns, parametersOf, reportEvaluation} from './eval-coco.js';
+import type {EvalFlags} from './eval-flags.js';
+import type {Stop} from './eval-stop.js';
+import {lateBar} from './late-bar.js';
 import {writeJson, writeOut} from './output.js';
 
-export type EvaluateFilesOptions = {
-  /** COCO instances JSON. */
-  readonly annotations: string;
-  /** COCO results JSON. */
-  readonly results: string;
-  readonly iouType: 'bbox';
-  /** File to write the figures to; '-' puts them, and nothing else, on standard output. */
-  readonly json?: string;
-};
+/** Bytes of a file that is being read. */
+function readingBar(path: string) {
+  return lateBar({label: `read ${path.split('/').at(-1)}`, unit: 'MB', scale: 1e6});
+}
 
-/**
- * Prints the table (or JSON) to standard output and warnings to standard error; returns the exit code.
- * @throws UsageError or RunError when a file is missing or wrong.
- */
-export async function evaluateFiles({annotations, results, json}: EvaluateFilesOptions): Promise<number> {
-  const {groundTruth, warnings} = await readCocoGroundTruth(annotations);
-  const detections = await readCocoResults(results, groundTruth);
-  const evaluation = evaluateCoco(groundTruth, detections);
-  for (const warning of [...warnings, ...cocoWarnings(groundTruth, detections, evaluation.parameters)]) {
-    process.stderr.write(`warning: ${describeWarning(warning)}\n`);
-  }
-  if (json !== undefined) await writeJson(json, statsJson(evaluation));
-  if (json !== '-') await writeOut(formatCocoStats(evaluation));
-  return 0;
+/** @throws UsageError or RunError when a file is missing or wrong. */
+export async function evaluateFiles(
+  {annotations, results}: EvalPaths,
+  flags: EvalFlags,
+  stop: Stop,
+): Promise<void> {
+  const masks = flags.iouType === 'segm';
+  const {groundTruth, warnings} = await readAnnotations(annotations, masks);
+  const changes = await parametersOf(flags, groundTruth);
+  const bar = readingBar(results);
+  const detections = await readCocoResults(results, groundTruth, {masks, onProgress: bar.update}).finally(
+    bar.stop,
+  );
+  const evaluation = await evaluateColumns(groundTruth, detections, changes, flags);
+  await reportEvaluation({groundTruth, results: detections, evaluation}, warnings, flags, stop);
+}
+
+async function readAnnotations(path: string, masks: boolean) {
+  const bar = readingBar(path);
+  return await readCocoGroundTruth(path, {masks, onProgress: bar.update}).finally(bar.stop);
+}
+
+/** @throws UsageError or RunError when the file is missing or wrong. */
+export async function checkAnnotations(annotations: string, flags: EvalFlags, stop: Stop): Promise<void> {
+  const {groundTruth, warnings} = await readAnnotations(annotations, flags.iouType === 'segm');
+  const changes = await parametersOf(flags, groundTruth);
+  const [{selfCheck}, {formatSelfCheck, selfCheckJson}] = await Promise.all([
+    import('../evaluate/self-check.js'),
+    import('../evaluate/self-check-text.js'),
+  ]);
+  const check = stop.busy(() => selfCheck(groundTruth, changes));
+  for (const warning of warnings) process.stderr.write(`warning: ${describeWarning(warning)}\n`);
+  const {json} = flags;
+  if (json !== undefined) await stop.writing(() => writeJson(json, selfCheckJson(check)));
+  if (json !== '-') await writeOut(formatSelfCheck(check));
 }

@@ -12,6 +12,19 @@ export type DetectorEvaluation = {
   readonly seconds: number;
 };
 
+export type TimedDetections = Pick<DetectorEvaluation, 'detections' | 'seconds'>;
+
+/** @throws the reason of `options.signal` when it is aborted before the last batch */
+export async function timeDetector(
+  detector: Detector,
+  dataset: Dataset,
+  options: DetectOptions,
+): Promise<TimedDetections> {
+  const started = performance.now();
+  const detections = await detectDataset(detector, dataset, options);
+  return {detections, seconds: (performance.now() - started) / 1000};
+}
+
 /**
  * COCO's box AP of `detector` on `dataset`; objects that the format marks as difficult count neither way.
  * @throws the reason of `options.signal` when it is aborted before the last batch
@@ -21,9 +34,7 @@ export async function evaluateDetector(
   dataset: Dataset,
   options: DetectOptions,
 ): Promise<DetectorEvaluation> {
-  const started = performance.now();
-  const detections = await detectDataset(detector, dataset, options);
-  const seconds = (performance.now() - started) / 1000;
-  const evaluation = evaluateCoco(fromDataset(dataset), toResults(detections, dataset));
-  return {evaluation, detections, seconds};
+  const found = await timeDetector(detector, dataset, options);
+  const evaluation = evaluateCoco(fromDataset(dataset), toResults(found.detections, dataset));
+  return {...found, evaluation};
 }

@@ -10,6 +10,7 @@ import {writeCocoResults} from './coco-files.js';
 import type {CocoStats} from './coco-stats.js';
 import {COCO_STATS} from './coco-stats.js';
 import type {DetectorEvaluation} from './evaluate-detector.js';
+import type {EvaluationOrigin} from './evaluation-origin.js';
 import {statsJson} from './text.js';
 
 const EVALUATION = 'eval.json';
@@ -21,11 +22,16 @@ const evaluationSchema = z.object({
   images: z.number(),
 });
 
-/** @throws RunError when the disk is full; eval.json is written last, so that it never stands without its detections. */
+/**
+ * Writes both files; eval.json last, so that it never stands without its detections.
+ * @param origin what made the figures
+ * @throws RunError when the disk is full
+ */
 export async function writeEvaluation(
   folder: string,
   {evaluation, detections, seconds}: DetectorEvaluation,
   dataset: Dataset,
+  origin?: EvaluationOrigin,
 ): Promise<void> {
   await writeCocoResults(join(folder, DETECTIONS), toResults(detections, dataset));
   const figures = {
@@ -33,6 +39,7 @@ export async function writeEvaluation(
     dataset: dataset.name,
     images: dataset.images.length,
     inferenceSeconds: seconds,
+    ...origin,
   };
   await writeFileAtomic(join(folder, EVALUATION), `${JSON.stringify(figures, null, 2)}\n`);
 }

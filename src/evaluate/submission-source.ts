@@ -1,9 +1,9 @@
 /** Detections on their way to COCO's test server: those of a results file, or those that a model just made. */
-import {open} from 'node:fs/promises';
+import {open, stat} from 'node:fs/promises';
 import {JsonRecord} from '../data/json-record.js';
 import {JsonSplitter} from '../data/json-splitter.js';
 import {streamJson} from '../data/json-stream.js';
-import {RunError} from '../errors.js';
+import {RunError, UsageError} from '../errors.js';
 import {MaskError} from '../masks/mask.js';
 import {parseRunLengths} from '../masks/run-length-text.js';
 import {type CocoResults, checkFinite} from './coco-data.js';
@@ -63,6 +63,7 @@ export function resultsFileSource(
 ): SubmissionSource {
   return {
     async scan(visit) {
+      await requireFile(path);
       const outline = await streamJson(path, {
         element(section, index, value) {
           if (section !== '') return;
@@ -110,6 +111,13 @@ export function resultsFileSource(
       }
     },
   };
+}
+
+/** What cannot be read twice, such as a pipe, is refused; that there is nothing at all is told by whoever reads. */
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.isFile() || found.isDirectory()) return;
+  throw new UsageError(`${path} is no file; detections for the server are read twice: write them to a file`);
 }
 
 type RunLengthText = {readonly size: readonly [height: number, width: number]; readonly counts: string};

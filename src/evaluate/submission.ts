@@ -76,8 +76,7 @@ export async function writeSubmission(
   {folder, name, images, signal}: SubmissionOptions,
 ): Promise<Submission> {
   const stem = submissionStem(name);
-  const candidates = await scanCandidates(source, images);
-  signal?.throwIfAborted();
+  const candidates = await scanCandidates(source, images, signal);
   const keep = bestOfEveryImage(candidates, images.ids.size);
   const records = keep.reduce((sum, kept) => sum + kept, 0);
   const path = join(folder, `${stem}.zip`);
@@ -99,11 +98,16 @@ type Candidates = {
   readonly scores: Float64Array; // [D]
 };
 
-async function scanCandidates(source: SubmissionSource, known: SubmissionImages): Promise<Candidates> {
+async function scanCandidates(
+  source: SubmissionSource,
+  known: SubmissionImages,
+  signal: AbortSignal | undefined,
+): Promise<Candidates> {
   let images = new Int32Array(4096);
   let scores = new Float64Array(4096);
   let count = 0;
   await source.scan(({imageId, categoryId, score, where}) => {
+    signal?.throwIfAborted();
     const image = known.ids.get(imageId);
     if (image === undefined) {
       throw new RunError(
