@@ -4,21 +4,23 @@
  * takes is valid JSON and has the value that JSON.parse gives it.
  */
 import {decimalValue, MAX_HEAD, MOST_TAIL_DIGITS} from './json-number.js';
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  QUOTE,
+} from './json-syntax.js';
 
-const QUOTE = 0x22;
 const PLUS = 0x2b;
-const COMMA = 0x2c;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_ARRAY = 0x5d;
 const LOWER_E = 0x65;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 
 const ESCAPES = Buffer.from('"\\/bfnrt');
 const WORDS = ['true', 'false', 'null'].map(word => Buffer.from(word));
@@ -48,7 +50,6 @@ export class JsonBytes {
     this.at = at;
   }
 
-  /** Index of the next byte in the chunk. */
   get position(): number {
     return this.at;
   }
@@ -170,12 +171,6 @@ export class JsonBytes {
     return this.chunk[this.at] === OPEN_ARRAY;
   }
 
-  /** Whether the next value is an object. */
-  isObject(): boolean {
-    this.skipSpace();
-    return this.chunk[this.at] === OPEN_OBJECT;
-  }
-
   /** Reads over a value of any kind. */
   skip(depth = 0): boolean {
     this.skipSpace();
@@ -203,11 +198,27 @@ export class JsonBytes {
 
   private skipScalar(): boolean {
     const {chunk} = this;
-    if (chunk[this.at] === MINUS || isDigit(chunk[this.at]!)) return !Number.isNaN(this.number());
+    if (chunk[this.at] === MINUS || isDigit(chunk[this.at]!)) return this.skipNumber();
     const word = WORDS.find(bytes => bytes.every((byte, i) => chunk[this.at + i] === byte));
     if (word === undefined) return false;
     this.at += word.length;
     return true;
+  }
+
+  private skipNumber(): boolean {
+    const {chunk} = this;
+    let at = this.at;
+    if (chunk[at] === MINUS) at++;
+    const firstDigit = at;
+    while (isDigit(chunk[at]!)) at++;
+    if (at === firstDigit || (chunk[firstDigit] === ZERO && at > firstDigit + 1)) return false;
+    if (chunk[at] === POINT) {
+      const firstDecimal = ++at;
+      while (isDigit(chunk[at]!)) at++;
+      if (at === firstDecimal) return false;
+    }
+    this.at = at;
+    return (chunk[at]! | 0x20) !== LOWER_E || this.skipExponent();
   }
 
   private skipExponent(): boolean {

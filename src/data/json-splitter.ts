@@ -3,6 +3,21 @@
  * checked here byte by byte, what is inside them by JSON.parse.
  */
 import {RunError} from '../errors.js';
+import {
+  BACKSLASH,
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  COLON,
+  COMMA,
+  endOfScalar,
+  IS_SPACE,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  oneLine,
+  QUOTE,
+  STRUCTURE,
+  startOfText,
+} from './json-syntax.js';
 
 export type JsonVisitor = {
   /** One element of a top-level array. `section` is the key of the array, '' if the document itself is an array. */
@@ -23,7 +38,8 @@ export type JsonOutline = {
   readonly sections: ReadonlyMap<string, number>;
 };
 
-const MAX_VALUE_BYTES = 256 << 20;
+/** A value that is parsed as a whole takes up to twenty times its bytes. */
+const MAX_VALUE_BYTES = 64 << 20;
 const MAX_DEPTH = 64;
 
 /** What the next byte that is not white space has to be. */
@@ -38,28 +54,6 @@ type Expected =
   | 'element'
   | 'comma-or-end-of-array'
   | 'nothing';
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-
-const IS_SPACE = byteTable(' \t\r\n', 1);
-const ENDS_SCALAR = byteTable(' \t\r\n,]}', 1);
-/** 0: of no interest between strings; 1: a quote; 2: an opening bracket; 3: a closing one. */
-const STRUCTURE = byteTable('"', 1);
-for (const byte of [OPEN_ARRAY, OPEN_OBJECT]) STRUCTURE[byte] = 2;
-for (const byte of [CLOSE_ARRAY, CLOSE_OBJECT]) STRUCTURE[byte] = 3;
-
-function byteTable(characters: string, value: number): Uint8Array {
-  const table = new Uint8Array(256);
-  for (const byte of Buffer.from(characters)) table[byte] = value;
-  return table;
-}
 
 /** Takes a document in chunks and hands its pieces to the visitor. Throws RunError where it is not JSON. */
 export class JsonSplitter {
@@ -308,26 +302,4 @@ export class JsonSplitter {
       `${this.path} is not valid JSON: expected ${expected} at byte ${this.offset + i}, found ${found}`,
     );
   }
-}
-
-function endOfScalar(chunk: Buffer, from: number, length: number): number {
-  for (let i = from; i < length; i++) if (ENDS_SCALAR[chunk[i] as number] === 1) return i;
-  return -1;
-}
-
-/** Index of the first byte of text: behind a UTF-8 mark. Says what the file is if it is plainly something else. */
-function startOfText(path: string, chunk: Buffer): number {
-  const [a, b, c] = chunk;
-  if (a === 0xef && b === 0xbb && c === 0xbf) return 3;
-  if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
-    throw new RunError(`${path} is UTF-16 text; save it as UTF-8`);
-  if (a === 0x1f && b === 0x8b) throw new RunError(`${path} is compressed by gzip; unpack it first`);
-  if (a === 0x50 && b === 0x4b) throw new RunError(`${path} is a zip archive; unpack it first`);
-  return 0;
-}
-
-/** JSON.parse quotes the text it failed on, line ends included. */
-function oneLine(message: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
-  return message.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 160);
 }

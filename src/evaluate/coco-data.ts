@@ -5,7 +5,9 @@
 import type {Dataset} from '../data/dataset.js';
 import type {Detections} from '../detectors/detector.js';
 import {RunError} from '../errors.js';
-import type {MaskTable} from '../masks/mask-table.js';
+import {type Mask, MaskError} from '../masks/mask.js';
+import {type MaskTable, MaskTableBuilder} from '../masks/mask-table.js';
+import {Segmentation} from './coco-files-segmentation.js';
 
 export type CocoCategory = {readonly id: number; readonly name: string};
 
@@ -64,8 +66,15 @@ export function checkFinite({imageOf, boxes, scores}: CocoResults): void {
   );
 }
 
-/** The annotations of an opened data set; class c becomes the file's category id, `ignore` is kept as it is. */
-export function fromDataset(dataset: Dataset): CocoGroundTruth {
+/**
+ * The annotations of an opened data set; class c becomes the file's category id, `ignore` is kept as it is. With masks
+ * every object's outline is drawn at the size of its image.
+ * @throws RunError when masks are asked for and an object has none.
+ */
+export function fromDataset(
+  dataset: Dataset,
+  {masks: withMasks = false}: {readonly masks?: boolean} = {},
+): CocoGroundTruth {
   const count = dataset.images.reduce((sum, image) => sum + image.groundTruth.classes.length, 0);
   const ids = new Float64Array(count);
   const imageOf = new Float64Array(count);
@@ -87,7 +96,7 @@ export function fromDataset(dataset: Dataset): CocoGroundTruth {
       row++;
     });
   }
-  return {
+  const columns = {
     imageIds: Float64Array.from(dataset.images, image => image.id),
     categories: dataset.categoryIds.map((id, index) => ({id, name: dataset.classNames[index]!})),
     ids,
@@ -98,10 +107,45 @@ export function fromDataset(dataset: Dataset): CocoGroundTruth {
     crowd,
     ignore,
   };
+  if (!withMasks) return columns;
+  return {
+    ...columns,
+    imageHeights: Uint32Array.from(dataset.images, image => image.height),
+    imageWidths: Uint32Array.from(dataset.images, image => image.width),
+    masks: drawnShapes(dataset),
+  };
 }
 
-/** Detections of a model as COCO results: XYWH, and the category ids of the data set's file. */
-export function toResults(detections: readonly Detections[], dataset: Dataset): CocoResults {
+/** The masks of all objects. */
+function drawnShapes(dataset: Dataset): MaskTable {
+  const table = new MaskTableBuilder();
+  const segmentation = new Segmentation();
+  for (const {fileName, height, width, groundTruth} of dataset.images) {
+    const shapes = groundTruth.shapes ?? [];
+    groundTruth.ids.forEach((id, object) => {
+      const fail = (problem: string) =>
+        new RunError(`${dataset.name}: annotation ${id} of ${fileName} ${problem}; evaluate boxes instead`);
+      const shape = shapes[object];
+      if (shape === undefined || shape.kind === 'none') throw fail('has no mask');
+      segmentation.readShape(shape);
+      try {
+        table.push(segmentation.mask(height, width));
+      } catch (error) {
+        throw error instanceof MaskError ? fail(`has no valid mask (${error.message})`) : error;
+      }
+    });
+  }
+  return table.take({shared: true});
+}
+
+/** Detections of a model, with the masks of those that detect masks: one a detection, of the image's size. */
+export type MaskedDetections = Detections & {readonly masks?: readonly Mask[]};
+
+/**
+ * Detections of a model as COCO results: XYWH, and the category ids of the data set's file. Areas are the boxes', also
+ * with masks, as in the reference.
+ */
+export function toResults(detections: readonly MaskedDetections[], dataset: Dataset): CocoResults {
   const count = detections.reduce((sum, image) => sum + image.scores.length, 0);
   const imageOf = new Float64Array(count);
   const categoryOf = new Float64Array(count);
@@ -117,7 +161,20 @@ export function toResults(detections: readonly Detections[], dataset: Dataset): 
       row++;
     });
   }
-  return {imageOf, categoryOf, boxes, scores, areas: boxAreas(boxes)};
+  const columns = {imageOf, categoryOf, boxes, scores, areas: boxAreas(boxes)};
+  if (!detections.some(image => image.masks !== undefined)) return columns;
+  return {...columns, masks: detectedMasks(detections)};
+}
+
+function detectedMasks(detections: readonly MaskedDetections[]): MaskTable {
+  const table = new MaskTableBuilder();
+  for (const {imageId, scores, masks = []} of detections) {
+    if (masks.length !== scores.length) {
+      throw new RangeError(`image ${imageId} has ${scores.length} detections and ${masks.length} masks`);
+    }
+    for (const mask of masks) table.push(mask);
+  }
+  return table.take({shared: true});
 }
 
 /** Classes are 1..C, the data set's categories in order. */

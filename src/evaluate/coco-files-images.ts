@@ -51,14 +51,14 @@ export class ImageTable {
   }
 
   addRecord(record: JsonRecord): void {
-    const side = (field: string) => (this.withSizes && record.has(field) ? record.positiveInteger(field) : 0);
+    const side = (field: string): number => {
+      if (!this.withSizes || !record.has(field)) return 0;
+      const value = record.positiveInteger(field);
+      if (!isSide(value)) throw record.wrong(field, 'a number of pixels');
+      return value;
+    };
     const id = record.integer('id');
-    const height = side('height');
-    const width = side('width');
-    if (!isSide(height) || !isSide(width)) {
-      throw record.wrong(isSide(height) ? 'width' : 'height', 'a number of pixels');
-    }
-    this.add(id, height, width);
+    this.add(id, side('height'), side('width'));
   }
 
   private add(id: number, height: number, width: number): void {
@@ -102,5 +102,5 @@ export class ImageTable {
 
 /** What fits in a mask. */
 function isSide(value: number): boolean {
-  return value >= 0 && value <= 0x7fffffff;
+  return value >= 1 && value <= 0x7fffffff;
 }

@@ -1,8 +1,9 @@
-import {writeFile} from 'node:fs/promises';
+import {appendFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {isDeepStrictEqual} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import fc from 'fast-check';
+import type {JsonVisitor} from '../../src/data/json-splitter.js';
 import {streamJson} from '../../src/data/json-stream.js';
 import {RunError, UsageError} from '../../src/errors.js';
 import {temporaryFolder} from '../temporary-folder.js';
@@ -179,4 +180,68 @@ test('what the visitor throws comes through', async t => {
   });
   await t.throwsAsync(visit, {instanceOf: RunError, message: 'two is wrong'});
   t.deepEqual(seen, [1, 2]);
+});
+
+test('a visitor may take elements from their bytes; others, and those that cross chunks, come parsed', async t => {
+  const path = await write(t, '{"a": [11, 22, "x", 33, 44], "b": [], "c": [55]}');
+  const whole: string[] = [];
+  const visitor = (seen: string[]): JsonVisitor => ({
+    // Two digits and what ends them, in one chunk.
+    bytes(section, chunk, from) {
+      const text = chunk.toString('latin1', from, from + 3);
+      if (!/^\d\d[,\]]$/.test(text)) return -1;
+      seen.push(`${section}: bytes ${text.slice(0, 2)}`);
+      return from + 2;
+    },
+    element: (section, index, value) => seen.push(`${section}[${index}]: ${JSON.stringify(value)}`),
+  });
+  const outline = await streamJson(path, visitor(whole));
+  t.deepEqual(whole, [
+    'a: bytes 11',
+    'a: bytes 22',
+    'a[2]: "x"', // the count goes on over what was taken
+    'a: bytes 33',
+    'a: bytes 44',
+    'c: bytes 55',
+  ]);
+  const sections = [
+    ['a', 5],
+    ['b', 0],
+    ['c', 1],
+  ];
+  t.deepEqual([...outline.sections], sections);
+  for (let chunkBytes = 1; chunkBytes < 12; chunkBytes++) {
+    const cut: string[] = [];
+    const {sections: same} = await streamJson(path, visitor(cut), {chunkBytes});
+    t.deepEqual([...same], sections);
+    const values = (pieces: readonly string[]) => pieces.map(piece => piece.replace(/^\w.*(bytes|:) /, ''));
+    t.deepEqual(values(cut), values(whole));
+  }
+});
+
+test('progress is told after every chunk, up to the size of the file', async t => {
+  const path = await write(t, JSON.stringify(Array.from({length: 100}, (_, i) => i)));
+  const told: (readonly [number, number])[] = [];
+  await streamJson(
+    path,
+    {element: () => {}},
+    {chunkBytes: 100, onProgress: (...numbers) => told.push(numbers)},
+  );
+  // 10 numbers of one digit, 90 of two, 99 commas and two brackets.
+  t.deepEqual(told, [
+    [100, 291],
+    [200, 291],
+    [291, 291],
+  ]);
+});
+
+test('an element of more than 64 MiB is refused before it is in memory', async t => {
+  const path = join(await temporaryFolder(t), 'large.json');
+  await writeFile(path, '["');
+  const block = Buffer.alloc(1 << 24, 'x');
+  for (let i = 0; i < 5; i++) await appendFile(path, block);
+  await t.throwsAsync(streamJson(path, {element: () => {}}), {
+    instanceOf: RunError,
+    message: `${path}: element [0] is larger than 64 MiB`,
+  });
 });
