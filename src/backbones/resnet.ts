@@ -6,11 +6,15 @@ import {noGrad} from '../engine/ops/no-grad.js';
 import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';
 import {sequence} from '../layers/sequence.js';
 
-/** C3, C4, C5: [B, H/8, W/8, c3], [B, H/16, W/16, c4], [B, H/32, W/32, c5]. */
-export type BackboneMaps = readonly [c3: tf.Tensor4D, c4: tf.Tensor4D, c5: tf.Tensor4D];
+/** The finest map that a pyramid is made of: C2 in two-stage detectors, C3 in RetinaNet. */
+export type FirstMap = 2 | 3;
+
+/** Ck: [B, H / 2^k, W / 2^k, channels of k], from the first map that was asked for to C5. */
+export type BackboneMaps = readonly tf.Tensor4D[];
 
 export type Backbone = {
-  readonly channels: readonly [c3: number, c4: number, c5: number];
+  /** Of the maps that `forward` gives. */
+  readonly channels: readonly number[];
   /** The caller owns the maps; call inside a tidy. */
   forward(images: tf.Tensor4D): BackboneMaps;
 };
@@ -40,8 +44,14 @@ type BlockOptions = {
 /**
  * @param inputStd The divisor of the image normalisation. Frozen norms have no statistics of their own at the start,
  * so the stem's is set such that its output has unit variance whatever the scale of the images.
+ * @param first Finer maps than this one are disposed as soon as the next stage has read them.
  */
-export function resnet(scope: ModelScope, config: BackboneConfig, inputStd: number): Backbone {
+export function resnet(
+  scope: ModelScope,
+  config: BackboneConfig,
+  inputStd: number,
+  first: FirstMap = 2,
+): Backbone {
   const bottleneck = config.depth >= 50;
   const widen = (channels: number) => Math.max(1, Math.round(channels * config.width));
   const trainableFrom = (stage: number) => stage > config.freezeAt;
@@ -86,18 +96,19 @@ export function resnet(scope: ModelScope, config: BackboneConfig, inputStd: numb
   const runFrozen = (layer: Layer, x: tf.Tensor4D) => noGrad<tf.Tensor4D>(() => layer(x), x);
 
   return {
-    channels: [stages[1]!.outChannels, stages[2]!.outChannels, stages[3]!.outChannels],
+    channels: stages.slice(first - 2).map(stage => stage.outChannels),
     forward(images) {
       let x = frozen >= 1 ? runFrozen(res1, images) : res1(images);
       const maps: tf.Tensor4D[] = [];
       for (const [index, stage] of stages.entries()) {
+        const level = index + 2;
         const previous = x;
-        x = frozen >= index + 2 ? runFrozen(stage.layer, x) : stage.layer(x);
-        // The stem's and C2's maps have been read; those of C3 to C5 are the result.
-        if (index < 2) previous.dispose();
-        maps.push(x);
+        x = frozen >= level ? runFrozen(stage.layer, x) : stage.layer(x);
+        // The map before has been read, and is not part of the result.
+        if (level - 1 < first) previous.dispose();
+        if (level >= first) maps.push(x);
       }
-      return [maps[1]!, maps[2]!, maps[3]!];
+      return maps;
     },
   };
 }

@@ -13,7 +13,7 @@ import type {Imbalance} from '../sampling-free/imbalance.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
 import {denseCandidates, denseDetections} from './dense-detections.js';
 import type {Detections, Detector} from './detector.js';
-import {labelExamples, stageLosses} from './stage.js';
+import {labelExamples, readExampleLosses, stageLosses} from './stage.js';
 
 export type DetectorOptions = {
   /** C, foreground classes. */
@@ -38,7 +38,7 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
 
   const parameters = new Parameters();
   const scope = {parameters, seed};
-  const backbone = resnet(scope, config.backbone, options.inputStd);
+  const backbone = resnet(scope, config.backbone, options.inputStd, 3);
   const pyramid = fpn(scope, config.fpn, backbone.channels);
   const head = retinaHead(scope, config.head, {
     inChannels: config.fpn.channels,
@@ -53,6 +53,8 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
 
     losses(batch: Batch) {
       const [, height, width] = batch.images.shape;
+      // Comes first so that the host labels while the device computes, and because a sampler may go by the losses.
+      const predictions = predict(batch.images);
       const examples = labelExamples({
         anchors: anchorsOf({height, width}),
         targets: batch.targets,
@@ -60,8 +62,9 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
         boxWeights: config.boxCoder.weights,
         sampler: dense.sampler,
         randomOf: image => new Random(seed, 'sample', batch.iteration, image),
+        lossesOf: labels => readExampleLosses(dense.classificationLoss, predictions.logits, labels),
       });
-      return {dense: stageLosses(dense, config.normaliser, predict(batch.images), examples)};
+      return {dense: stageLosses(dense, config.normaliser, predictions, examples)};
     },
 
     async detect({images, infos}: ImageBatch): Promise<readonly Detections[]> {
