@@ -1,7 +1,7 @@
 /** Detections on their way to COCO's test server: those of a results file, or those that a model just made. */
 import {open, stat} from 'node:fs/promises';
 import {JsonRecord} from '../data/json-record.js';
-import {JsonSplitter} from '../data/json-splitter.js';
+import {JsonSplitter, type JsonVisitor} from '../data/json-splitter.js';
 import {streamJson} from '../data/json-stream.js';
 import {RunError, UsageError} from '../errors.js';
 import {MaskError} from '../masks/mask.js';
@@ -49,7 +49,7 @@ export type ResultsFileOptions = {
   /** 'segm': the records' masks are submitted, else their boxes. */
   readonly iouType: IouType;
   readonly images: SubmissionImages;
-  /** Bytes written of the file so far, on the way through it for writing. */
+  /** Bytes that have been read, over both times. */
   readonly onProgress?: (done: number, total: number) => void;
 };
 
@@ -64,7 +64,7 @@ export function resultsFileSource(
   return {
     async scan(visit) {
       await requireFile(path);
-      const outline = await streamJson(path, {
+      const visitor: JsonVisitor = {
         element(section, index, value) {
           if (section !== '') return;
           const record = new JsonRecord(path, `[${index}]`, value);
@@ -74,6 +74,9 @@ export function resultsFileSource(
           if (fields.segmentation !== undefined)
             checkMask(record, fields.imageId, fields.segmentation, images);
         },
+      };
+      const outline = await streamJson(path, visitor, {
+        onProgress: (done, total) => onProgress?.(done, 2 * total),
       });
       if (outline.kind === 'object') {
         throw new RunError(`${path} is an object; results are a list of {image_id, category_id, ..., score}`);
@@ -98,7 +101,7 @@ export function resultsFileSource(
           yield chunk;
           chunk = [];
           done += bytesRead;
-          onProgress?.(done, size);
+          onProgress?.(size + done, 2 * size);
         }
         const records = splitter.end().sections.get('');
         if (records !== keep.length) {

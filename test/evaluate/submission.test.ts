@@ -77,15 +77,19 @@ test('Of every image the 100 best are kept, the first ones of equal scores, in t
     ...Array.from({length: 60}, (_, i) => record(7, 0.9, 1000 + i)),
   ];
   const path = await jsonFile(records);
-  const progress: number[] = [];
-  const source = resultsFileSource(path, {iouType: 'bbox', images, onProgress: done => progress.push(done)});
+  const progress: (readonly [number, number])[] = [];
+  const source = resultsFileSource(path, {iouType: 'bbox', images, onProgress: (...at) => progress.push(at)});
   const made = await writeSubmission(source, {folder, name: 'best', images});
   t.like(made, {records: 130, leftOut: 60, imagesWithRecords: 2});
   t.deepEqual(JSON.parse((await onlyEntry(made.path)).text), [
     ...records.slice(0, 40),
     ...records.slice(100),
   ]);
-  t.deepEqual(progress, [(await readFile(path)).length]);
+  const size = (await readFile(path)).length;
+  t.deepEqual(progress, [
+    [size, 2 * size],
+    [2 * size, 2 * size],
+  ]);
 });
 
 test('Detections of a model are submitted with all their digits', async t => {
