@@ -4,7 +4,7 @@ import {dirname, join} from 'node:path';
 import {Random} from '../../src/random/random.js';
 import {textOf, treeOf} from './json-tree.js';
 import {BYTE_MUTATIONS} from './mutate-bytes.js';
-import {JSON_MUTATIONS} from './mutate-json.js';
+import {JSON_MUTATIONS, MAX_CHARACTERS} from './mutate-json.js';
 import {pick, pickMutation} from './mutation.js';
 import {
   BOX_RESULTS,
@@ -129,8 +129,11 @@ function mutate(content: unknown, asText: string, random: Random, done: string[]
       const [name, mutation] = pickMutation(random, JSON_MUTATIONS);
       tree = mutation(tree, random);
       done.push(name);
+      const mutated = textOf(tree);
+      // Copies share what they consist of, so that a change of one may be a change of thousands.
+      if (mutated.length > MAX_CHARACTERS) break;
+      text = mutated;
     }
-    text = textOf(tree);
   }
   let bytes: Buffer = Buffer.from(text);
   if (onBytes) {

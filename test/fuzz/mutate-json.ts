@@ -34,7 +34,7 @@ function nested(depth: number, [open, close]: readonly [string, string], inner: 
 
 const DEPTHS = [1, 2, 30, 31, 32, 33, 62, 63, 64, 65, 1000, 20_000];
 /** Files stay small: many of them are tried. */
-const MAX_CHARACTERS = 1 << 20;
+export const MAX_CHARACTERS = 1 << 20;
 const REPEATS = [2, 3, 10, 100, 3000];
 
 /** A number a little or very different. */
