@@ -90,9 +90,6 @@ export function useOf(run: string | undefined, flags: EvalFlags): EvalUse {
     if (flags[flag] === undefined || MEANING[flag].includes(use)) continue;
     throw new UsageError(`${spelled(flag)} has no meaning with ${CALLED[use]}`);
   }
-  if (flags.submit === undefined && flags.submitName !== undefined) {
-    throw new UsageError('--submit-name needs --submit, the folder for the zip');
-  }
   return use;
 }
 

@@ -35,16 +35,13 @@ export async function evaluateRun(use: RunUse, run: string, flags: EvalFlags, st
   requireSameClasses(run, model, dataset);
   const groundTruth = fromDataset(dataset);
   const changes = await parametersOf(flags, groundTruth);
+  if (use !== 'run-submit') {
+    for (const {kind, count, example} of dataset.notices) warn(`${count} x ${kind}, such as ${example}`);
+  }
   const found = await detect(model, dataset);
   switch (use) {
     case 'run-voc':
-      return await reportVoc(
-        vocFromDataset(dataset),
-        vocResults(found.detections, dataset),
-        dataset.notices,
-        flags,
-        stop,
-      );
+      return await reportVoc(vocFromDataset(dataset), vocResults(found.detections, dataset), [], flags, stop);
     case 'run-submit':
       return await submit(
         detectionsSource(toResults(found.detections, dataset)),
