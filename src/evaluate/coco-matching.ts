@@ -15,8 +15,6 @@ export type Pair = {
   readonly detections: Int32Array; // [D] rows of the results
   readonly groundTruths: Int32Array; // [G] rows of the ground truth
   readonly overlaps: Float64Array; // [D, G]
-  /** Largest overlap of each detection. */
-  readonly best: Float64Array; // [D]
 };
 
 export type PairMatches = {
@@ -43,13 +41,7 @@ export function isIgnored(groundTruth: CocoGroundTruth, row: number, range: Area
 }
 
 export function makePair(detections: Int32Array, groundTruths: Int32Array, overlapsOf: Overlaps): Pair {
-  const overlaps = overlapsOf(detections, groundTruths);
-  const width = groundTruths.length;
-  const best = new Float64Array(detections.length);
-  for (let d = 0; d < best.length; d++) {
-    for (let g = 0; g < width; g++) best[d] = Math.max(best[d]!, overlaps[d * width + g]!);
-  }
-  return {detections, groundTruths, overlaps, best};
+  return {detections, groundTruths, overlaps: overlapsOf(detections, groundTruths)};
 }
 
 /** Matches the pair at every IoU threshold. */

@@ -28,8 +28,8 @@ export function overlapsOf(iouType: IouType, groundTruth: CocoGroundTruth, resul
  */
 export function maskOverlaps(groundTruth: CocoGroundTruth, results: CocoResults): Overlaps {
   if (groundTruth.masks === undefined || results.masks === undefined) {
-    const side = groundTruth.masks === undefined ? 'ground truth' : 'results';
-    throw new RangeError(`iouType is segm and the ${side} have no masks; read them with {masks: true}`);
+    const side = groundTruth.masks === undefined ? 'the ground truth has' : 'the results have';
+    throw new RangeError(`iouType is segm and ${side} no masks; read them with {masks: true}`);
   }
   const objects = unmeasured(groundTruth.masks);
   const found = unmeasured(results.masks);

@@ -186,7 +186,7 @@ function boxAt(place: number): Box {
 test('Masks cannot be compared where there are none', t => {
   t.throws(() => evaluateCoco(groundTruthOf([1], [1], []), resultsOf([]), {iouType: 'segm'}), {
     name: 'RangeError',
-    message: 'iouType is segm and the ground truth have no masks; read them with {masks: true}',
+    message: 'iouType is segm and the ground truth has no masks; read them with {masks: true}',
   });
 });
 

@@ -1,4 +1,8 @@
 /** Matching on several cores gives what one core gives, and leaves no thread behind, whatever happens. */
+import {existsSync} from 'node:fs';
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {isDeepStrictEqual} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import fc from 'fast-check';
@@ -11,6 +15,9 @@ import {type CoreOptions, matchOnCores, type ThreadSetup} from '../../src/evalua
 import {encodeMask} from '../../src/masks/mask.js';
 import {type MaskTable, MaskTableBuilder} from '../../src/masks/mask-table.js';
 import {anyScene, type Box, groundTruthOf, resultsOf} from './scenes.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'sf-matching-threads-'));
+test.after.always(() => rm(folder, {recursive: true}));
 
 /** Threads for any amount of work. */
 const ALWAYS: ThreadSetup = {worthwhile: 0};
@@ -154,8 +161,8 @@ function countThreads(): () => number {
 
 const program = (code: string) => new URL(`data:text/javascript,${encodeURIComponent(code)}`);
 
-/** Matches with threads that run `code`, and says which threads ended. */
-async function withThreads(t: ExecutionContext, code: string, options: CoreOptions = {}): Promise<unknown> {
+/** Matches beside a thread that runs `code`. */
+async function withThread(t: ExecutionContext, code: string, options: CoreOptions = {}): Promise<void> {
   const {groundTruth, results} = crowdedScene([1, 2]);
   const parameters = cocoParameters();
   const {groups, outcomes} = alone(groundTruth, results, parameters);
@@ -168,30 +175,42 @@ async function withThreads(t: ExecutionContext, code: string, options: CoreOptio
     {program: program(code), worthwhile: 0},
   );
   t.deepEqual(matched, outcomes);
-  return matched;
 }
 
-const CLAIM = "import {workerData} from 'node:worker_threads'; Atomics.add(workerData.next, 0, 1);";
+let threads = 0;
+
+/** As withThread, where the thread takes a chunk before the calling thread can take its second, and then runs `code`. */
+async function withBusyThread(t: ExecutionContext, code: string, options: CoreOptions = {}): Promise<void> {
+  const mark = join(folder, String(threads++));
+  const claim =
+    "import {writeFileSync} from 'node:fs'; import {workerData} from 'node:worker_threads';" +
+    `Atomics.add(workerData.next, 0, 1); writeFileSync(${JSON.stringify(mark)}, '');`;
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const onProgress = () => {
+    while (!existsSync(mark)) Atomics.wait(sleeper, 0, 0, 5);
+  };
+  await withThread(t, claim + code, {onProgress, ...options});
+}
 
 test('An error in a thread comes through', async t => {
-  await t.throwsAsync(withThreads(t, `${CLAIM} throw new TypeError('no such column')`), {
+  await t.throwsAsync(withBusyThread(t, `throw new TypeError('no such column')`), {
     name: 'RunError',
     message: /^a thread of the evaluation failed: no such column; /,
   });
 });
 
 test('A thread that ends in the middle of its work is an error', async t => {
-  await t.throwsAsync(withThreads(t, `${CLAIM} process.exit(3)`), {name: 'RunError', message: /exit code 3/});
-  await t.throwsAsync(withThreads(t, CLAIM), {name: 'RunError', message: /ended before its work was done/});
+  await t.throwsAsync(withBusyThread(t, 'process.exit(3)'), {name: 'RunError', message: /exit code 3/});
+  await t.throwsAsync(withBusyThread(t, ''), {name: 'RunError', message: /ended before its work was done/});
 });
 
 test('A thread that never begins is not waited for', async t => {
-  await t.notThrowsAsync(withThreads(t, 'setInterval(() => {}, 1000)'));
+  await t.notThrowsAsync(withThread(t, 'setInterval(() => {}, 1000)'));
 });
 
 test('An abort stops a thread that has taken work and does not return', async t => {
   const controller = new AbortController();
-  const matching = withThreads(t, `${CLAIM} for (;;);`, {signal: controller.signal});
+  const matching = withBusyThread(t, 'for (;;);', {signal: controller.signal});
   setTimeout(() => controller.abort(new Error('enough')), 200);
   await t.throwsAsync(matching, {message: 'enough'});
 });
