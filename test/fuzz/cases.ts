@@ -2,7 +2,7 @@
 import {mkdir, rm, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {Random} from '../../src/random/random.js';
-import {textOf, treeOf} from './json-tree.js';
+import {isLongerThan, textOf, treeOf} from './json-tree.js';
 import {BYTE_MUTATIONS} from './mutate-bytes.js';
 import {JSON_MUTATIONS, MAX_CHARACTERS} from './mutate-json.js';
 import {pick, pickMutation} from './mutation.js';
@@ -129,10 +129,9 @@ function mutate(content: unknown, asText: string, random: Random, done: string[]
       const [name, mutation] = pickMutation(random, JSON_MUTATIONS);
       tree = mutation(tree, random);
       done.push(name);
-      const mutated = textOf(tree);
       // Copies share what they consist of, so that a change of one may be a change of thousands.
-      if (mutated.length > MAX_CHARACTERS) break;
-      text = mutated;
+      if (isLongerThan(tree, MAX_CHARACTERS)) break;
+      text = textOf(tree);
     }
   }
   let bytes: Buffer = Buffer.from(text);

@@ -24,6 +24,22 @@ export function textOf(node: JsonNode): string {
   }
 }
 
+/** Whether textOf gives more than about `limit` characters; found out in as many steps at most. */
+export function isLongerThan(node: JsonNode, limit: number): boolean {
+  let left = limit;
+  const take = (part: JsonNode): void => {
+    left -= part.kind === 'text' ? part.text.length : 2;
+    if (left < 0 || part.kind === 'text') return;
+    const children = part.kind === 'array' ? part.items : part.members.map(([, value]) => value);
+    for (const child of children) {
+      take(child);
+      if (left < 0) return;
+    }
+  };
+  take(node);
+  return left < 0;
+}
+
 /** Where a value stands; the document itself stands nowhere. */
 export type Place = {
   readonly node: JsonNode;

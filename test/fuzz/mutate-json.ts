@@ -1,7 +1,7 @@
 /** Mutations that know the structure of JSON: a field, a record, a list at a time. */
 import type {Random} from '../../src/random/random.js';
 import {COUNTS, KEYS, NUMBERS, VALUES} from './extremes.js';
-import {type JsonNode, type Place, placesOf, textOf} from './json-tree.js';
+import {isLongerThan, type JsonNode, type Place, placesOf} from './json-tree.js';
 import {type Mutation, pick} from './mutation.js';
 
 /** Fields whose values readers look at closely. */
@@ -118,7 +118,8 @@ export const JSON_MUTATIONS: Readonly<Record<string, Mutation<JsonNode>>> = {
   ),
   'value many times': atPlace((place, random, root) => {
     const copies = pick(random, REPEATS);
-    if (textOf(root).length + textOf(place.node).length * copies > MAX_CHARACTERS) return;
+    const most = MAX_CHARACTERS / 2;
+    if (isLongerThan(root, most) || isLongerThan(place.node, most / copies)) return;
     for (let i = 0; i < copies; i++) place.addBeside(place.node);
   }),
   'values swapped': atPlace((place, random, root) => {
