@@ -8,9 +8,14 @@ import {suggestion} from './suggest.js';
 export type StageField = (typeof STAGE_FIELDS)[number];
 export type StageValue = {readonly text: string; readonly value: unknown};
 
-/** What a kind means when nothing else is said: the values of the paper and its baselines. */
+/** What a kind means when nothing else is said: the values of the paper and its baselines, before the schema's defaults. */
 const USUAL: Readonly<Record<StageField, Readonly<Record<string, Readonly<Record<string, number>>>>>> = {
-  sampler: {all: {}, 'minibatch-biased': {n: 256, fraction: 0.5}},
+  sampler: {
+    all: {},
+    'minibatch-biased': {n: 256, fraction: 0.5},
+    ohem: {n: 512, fraction: 0.25},
+    'iou-balanced': {n: 512, fraction: 0.25},
+  },
   classificationLoss: {'cross-entropy': {}, focal: {alpha: 0.25, gamma: 2}},
   boxLoss: {'smooth-l1': {beta: 0.11}, l1: {}},
   lossScaling: {none: {}, constant: {}, guided: {gain: 1}},
@@ -21,6 +26,8 @@ const USUAL: Readonly<Record<StageField, Readonly<Record<string, Readonly<Record
 /** The number that `kind:number` sets. */
 const MAIN_NUMBER: Readonly<Record<string, string>> = {
   'minibatch-biased': 'n',
+  ohem: 'n',
+  'iou-balanced': 'n',
   focal: 'gamma',
   'smooth-l1': 'beta',
   constant: 'w',

@@ -7,10 +7,37 @@ import {z} from 'zod';
 const positive = z.number().positive();
 const probability = z.number().gt(0).lt(1);
 
+/** Of how many examples an image at most which share is foreground; background fills up to n. */
+const sampleSize = {n: z.int().positive(), fraction: probability};
+
 /** Which of the labelled examples enter the classification loss. */
 export const samplerSchema = z.discriminatedUnion('kind', [
   z.strictObject({kind: z.literal('all')}),
-  z.strictObject({kind: z.literal('minibatch-biased'), n: z.int().positive(), fraction: probability}),
+  /** Drawn at random. */
+  z.strictObject({kind: z.literal('minibatch-biased'), ...sampleSize}),
+  /** The largest classification losses, of foreground and background apart. */
+  z.strictObject({kind: z.literal('ohem'), ...sampleSize}),
+  /** Drawn evenly over objects (foreground) and over bins of IoU (background), as Libra R-CNN does. */
+  z.strictObject({
+    kind: z.literal('iou-balanced'),
+    ...sampleSize,
+    /** Bins of equal width, from the floor to the IoU at which background ends. */
+    bins: z.int().positive().default(3),
+    /**
+     * Null: the bins begin at 0. Otherwise they begin at `threshold`, and the share `fraction` of the background is drawn
+     * from what is below (at a threshold of 0: from what overlaps no object).
+     */
+    floor: z
+      .strictObject({threshold: z.number().min(0).lt(1), fraction: z.number().min(0).max(1)})
+      .nullable()
+      .default(null),
+    /**
+     * `reference` does what mmdetection does: bins up to the largest IoU of all candidates, which is 1 where objects are
+     * appended to the proposals; without a floor, one at 0 from the second image of a mini-batch on; foreground that is
+     * missing drawn from what may have been drawn already.
+     */
+    quirks: z.enum(['none', 'reference']).default('none'),
+  }),
 ]);
 
 /** Eq. 1 (focal) and Eq. 2 (cross-entropy); sums over examples and classes, divided by the stage. */

@@ -5,13 +5,15 @@
 import * as tf from '@tensorflow/tfjs';
 import {encodeBoxes} from '../boxes/box-coder.js';
 import {matchAnchors} from '../boxes/matcher.js';
+import {backgroundLimit, largestOverlaps} from '../boxes/overlaps.js';
 import type {BoxCoderConfig, MatcherConfig, NormaliserConfig} from '../config/network.js';
-import type {Sampler, StageConfig} from '../config/stage.js';
+import type {ClassificationLoss, Sampler, StageConfig} from '../config/stage.js';
 import type {Targets} from '../data/batch.js';
 import {gatherRows} from '../engine/ops/gather-rows.js';
 import type {DensePredictions} from '../heads/retina-head.js';
 import {boxLossSum} from '../losses/box-loss.js';
 import {classificationLossSum} from '../losses/classification-loss.js';
+import {exampleLosses} from '../losses/example-losses.js';
 import type {Random} from '../random/random.js';
 import {sample} from '../samplers/sampler.js';
 import {lossScale} from '../sampling-free/guided-loss-scaling.js';
@@ -39,11 +41,16 @@ export type LabellingOptions = {
   readonly sampler: Sampler;
   /** Randomness of image i, for samplers that draw. */
   readonly randomOf: (image: number) => Random;
+  /**
+   * The classification loss of every example, without gradient; labels [B, A] -> losses [B, A]. Called once at most, and
+   * only where the sampler goes by losses, since it waits for the device.
+   */
+  readonly lossesOf: (labels: Int32Array) => Float32Array;
 };
 
 /** Labels every anchor of every image, samples, and encodes the boxes of the foreground. */
 export function labelExamples(options: LabellingOptions): Examples {
-  const {anchors, targets, matcher, sampler, randomOf} = options;
+  const {anchors, targets, matcher, sampler, randomOf, lossesOf} = options;
   const anchorCount = anchors.length / 4;
   const labels = new Int32Array(targets.length * anchorCount);
   const weights = new Float32Array(labels.length);
@@ -52,11 +59,27 @@ export function labelExamples(options: LabellingOptions): Examples {
   const matchedAnchors: number[] = [];
   let examples = 0;
 
+  // All labels come before the first sample: losses are those of the whole mini-batch, read in one piece.
+  const matches = targets.map((objects, image) => {
+    const matched = matchAnchors(anchors, objects, matcher);
+    labels.set(matched.labels, image * anchorCount);
+    return matched;
+  });
+  let losses: Float32Array | undefined;
   for (const [image, objects] of targets.entries()) {
     const start = image * anchorCount;
-    const matched = matchAnchors(anchors, objects, matcher);
-    const sampled = sample(sampler, matched.labels, {random: randomOf(image)});
-    labels.set(matched.labels, start);
+    const matched = matches[image]!;
+    const sampled = sample(sampler, matched.labels, {
+      random: randomOf(image),
+      image,
+      backgroundIou: backgroundLimit(matcher),
+      matches: matched.matches,
+      overlaps: () => largestOverlaps(anchors, objects.boxes),
+      losses: () => {
+        losses ??= lossesOf(labels);
+        return losses.subarray(start, start + anchorCount);
+      },
+    });
     weights.set(sampled, start);
     for (let anchor = 0; anchor < anchorCount; anchor++) {
       if (sampled[anchor] === 0) continue;
@@ -82,6 +105,18 @@ export function labelExamples(options: LabellingOptions): Examples {
     images: targets.length,
     examples,
   };
+}
+
+/** `LabellingOptions.lossesOf` of a stage whose classes are sigmoids; logits [B, A, C], labels and losses [B, A]. */
+export function readExampleLosses(
+  config: ClassificationLoss,
+  logits: tf.Tensor3D,
+  labels: Int32Array,
+): Float32Array {
+  const losses = exampleLosses(config, logits, labels);
+  const values = losses.dataSync<'float32'>();
+  losses.dispose();
+  return values;
 }
 
 /**

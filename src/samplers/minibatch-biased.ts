@@ -3,6 +3,7 @@
  * image at most fraction * n are foreground; background fills up what foreground leaves, never the other way round.
  */
 import type {Random} from '../random/random.js';
+import {draw, examplesByLabel} from './examples.js';
 
 export type MinibatchBiased = {
   /** Examples of an image. */
@@ -17,24 +18,10 @@ export function sampleMinibatchBiased(
   {n, fraction}: MinibatchBiased,
   random: Random,
 ): Float32Array {
-  const foreground: number[] = [];
-  const background: number[] = [];
-  for (let i = 0; i < labels.length; i++) {
-    if (labels[i]! > 0) foreground.push(i);
-    else if (labels[i] === 0) background.push(i);
-  }
+  const {foreground, background} = examplesByLabel(labels);
   const weights = new Float32Array(labels.length);
-  const drawnForeground = Math.min(foreground.length, Math.floor(n * fraction));
-  draw(foreground, drawnForeground, random, weights);
-  draw(background, Math.min(background.length, n - drawnForeground), random, weights);
+  const drawnForeground = draw(foreground, Math.floor(n * fraction), random);
+  for (const i of drawnForeground) weights[i] = 1;
+  for (const i of draw(background, n - drawnForeground.length, random)) weights[i] = 1;
   return weights;
-}
-
-/** Sets the weight of `count` of the `indices` to 1: the first steps of Fisher and Yates's shuffle, which are enough. */
-function draw(indices: number[], count: number, random: Random, weights: Float32Array): void {
-  for (let i = 0; i < count; i++) {
-    const j = i + random.int(indices.length - i);
-    weights[indices[j]!] = 1;
-    indices[j] = indices[i]!;
-  }
 }

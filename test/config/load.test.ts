@@ -157,7 +157,7 @@ const wrong: readonly (readonly [override: string, message: (flag: string) => st
   [
     'model.stages.dense.sampler={kind: al}',
     flag =>
-      `model.stages.dense.sampler.kind is "al" in ${flag}; expected one of all, minibatch-biased; did you mean all?`,
+      `model.stages.dense.sampler.kind is "al" in ${flag}; expected one of all, minibatch-biased, ohem, iou-balanced; did you mean all?`,
   ],
   [
     'model.stages.dense.lossScaling={kind: guided, gian: 2}',

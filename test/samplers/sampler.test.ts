@@ -1,8 +1,9 @@
 import test from 'ava';
 import {Random} from '../../src/random/random.js';
 import {sample} from '../../src/samplers/sampler.js';
+import {samplingContext} from './context.js';
 
-const context = (seed = 1) => ({random: new Random(seed, 'test')});
+const context = (seed = 1) => samplingContext({seed});
 
 /** Labels with so many foreground (class 2), background and ignored anchors, interleaved. */
 function labelled(foreground: number, background: number, ignored: number): Int32Array {
@@ -72,10 +73,10 @@ test('the draw depends on the seed only', t => {
 test('every background anchor is drawn equally often', t => {
   // 20 of 100 anchors, 2000 times: each 400 times on average, standard deviation sqrt(2000 * 0.2 * 0.8) = 18.
   const image = labelled(0, 100, 0);
-  const {random} = context();
+  const same = context();
   const times = new Array<number>(100).fill(0);
   for (let round = 0; round < 2000; round++) {
-    const weights = sample({kind: 'minibatch-biased', n: 20, fraction: 0.5}, image, {random});
+    const weights = sample({kind: 'minibatch-biased', n: 20, fraction: 0.5}, image, same);
     for (const [i, weight] of weights.entries()) times[i]! += weight;
   }
   t.true(times.every(count => Math.abs(count - 400) < 5 * 18));

@@ -1,0 +1,59 @@
+import test from 'ava';
+import {parseVariation} from '../../src/config/stage-values.js';
+import {UsageError} from '../../src/errors.js';
+
+const valuesOf = (text: string): readonly unknown[] => parseVariation(text).values.map(({value}) => value);
+
+const LIBRA = {kind: 'iou-balanced', n: 512, fraction: 0.25, bins: 3, floor: null, quirks: 'none'};
+
+test('samplers in short: the numbers of the heuristics, and n after a colon', t => {
+  t.deepEqual(valuesOf('sampler=all,minibatch-biased,ohem,iou-balanced'), [
+    {kind: 'all'},
+    {kind: 'minibatch-biased', n: 256, fraction: 0.5},
+    {kind: 'ohem', n: 512, fraction: 0.25},
+    LIBRA,
+  ]);
+  t.deepEqual(valuesOf('sampler=ohem:256,iou-balanced:64'), [
+    {kind: 'ohem', n: 256, fraction: 0.25},
+    {...LIBRA, n: 64},
+  ]);
+});
+
+test('samplers in full: what is not said is the default', t => {
+  t.deepEqual(
+    valuesOf(
+      'sampler={kind: iou-balanced, n: 128, fraction: 0.5, quirks: reference},{kind: iou-balanced, n: 128, fraction: 0.5, bins: 2, floor: {threshold: 0.1, fraction: 0.3}}',
+    ),
+    [
+      {...LIBRA, n: 128, fraction: 0.5, quirks: 'reference'},
+      {...LIBRA, n: 128, fraction: 0.5, bins: 2, floor: {threshold: 0.1, fraction: 0.3}},
+    ],
+  );
+});
+
+for (const [text, message] of [
+  ['ohm', '--vary sampler=ohm: sampler has no kind ohm; did you mean ohem?'],
+  ['ohem:x', '--vary sampler=ohem:x: ohem:x has a number that ohem does not take'],
+  ['all:3', '--vary sampler=all:3: all:3 has a number that all does not take'],
+  ['ohem,ohem:512', '--vary sampler=ohem,ohem:512: ohem and ohem:512 are the same value'],
+] as const) {
+  test(`refused in one line: sampler=${text}`, t => {
+    t.throws(() => parseVariation(`sampler=${text}`), {instanceOf: UsageError, message});
+  });
+}
+
+test('numbers out of range are refused with the field that they are in', t => {
+  for (const [text, field] of [
+    ['ohem:0', 'n'],
+    ['ohem:1.5', 'n'],
+    ['{kind: ohem, n: 8, fraction: 1}', 'fraction'],
+    ['{kind: iou-balanced, n: 8, fraction: 0.5, bins: 0}', 'bins'],
+    ['{kind: iou-balanced, n: 8, fraction: 0.5, floor: {threshold: 1, fraction: 0}}', 'floor.threshold'],
+    ['{kind: iou-balanced, n: 8, fraction: 0.5, floor: {threshold: 0, fraction: 2}}', 'floor.fraction'],
+    ['{kind: iou-balanced, n: 8, fraction: 0.5, quirks: mmdetection}', 'quirks'],
+  ] as const) {
+    const error = t.throws(() => parseVariation(`sampler=${text}`), {instanceOf: UsageError});
+    t.true(error.message.includes(` is no sampler: ${field} `), error.message);
+    t.false(error.message.includes('\n'));
+  }
+});
