@@ -147,7 +147,10 @@ async function readClassFiles(folder: string, groundTruth: VocGroundTruth): Prom
   for (const [classIndex, className] of classNames.entries()) {
     const file = fileOf.get(classIndex);
     if (file === undefined) {
-      notices.add('class without a file of detections: none are counted', className);
+      const toFind = groundTruth.classOf.some(
+        (c, row) => c === classIndex && groundTruth.difficult[row] === 0,
+      );
+      if (toFind) notices.add('class with objects and without a file of detections: its AP is 0', className);
       continue;
     }
     const path = join(folder, file);

@@ -85,13 +85,21 @@ test('files are named by class or as for the competitions; names may hold spaces
     'cell.txt': '000005\t0.25  1 2 3 4',
     'README.md': 'not ours',
   });
-  const {results, notices} = await readVocResults(folder, GROUND_TRUTH);
+  // A dog to be found; of cells only a difficult one.
+  const objects = {imageOf: new Int32Array(2), boxes: new Float64Array(8).fill(1)};
+  const groundTruth = {
+    ...GROUND_TRUTH,
+    ...objects,
+    classOf: Int32Array.of(2, 0),
+    difficult: Uint8Array.of(0, 1),
+  };
+  const {results, notices} = await readVocResults(folder, groundTruth);
   t.deepEqual([...results.classOf], [0, 1, 1]);
   t.deepEqual([...results.imageOf], [0, 1, 2]);
   t.deepEqual([...results.scores], [0.25, 0.5, 0.001]);
   t.deepEqual([...results.boxes], [1, 2, 3, 4, 1, 2, 3, 4, -1.5, 0.5, 3, 4]);
   t.deepEqual(notices, [
-    {kind: 'class without a file of detections: none are counted', count: 1, example: 'dog'},
+    {kind: 'class with objects and without a file of detections: its AP is 0', count: 1, example: 'dog'},
   ]);
 });
 
