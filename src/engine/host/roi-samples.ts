@@ -30,7 +30,7 @@ export type RoiSamples = {
 };
 
 /** Pixels and weights along one axis of a box; bin i has the entries starts[i] .. starts[i + 1] - 1. */
-type AxisWeights = {
+export type AxisWeights = {
   readonly starts: number[];
   readonly pixels: number[];
   readonly weights: number[];
@@ -89,13 +89,17 @@ export function roiSamples(
   return {starts, pixels: Int32Array.from(pixels), weights: Float32Array.from(weights)};
 }
 
-function axisWeights(
+/**
+ * The bins of one axis of a box, from `near` to `far` in pixels of the image, on a map of `extent` pixels; only
+ * samplingRatio and aligned of the grid count. A bin's weights add up to its points on the map.
+ */
+export function axisWeights(
   near: number,
   far: number,
   scale: number,
   extent: number,
   bins: number,
-  {samplingRatio, aligned}: RoiGrid,
+  {samplingRatio, aligned}: Pick<RoiGrid, 'samplingRatio' | 'aligned'>,
 ): AxisWeights {
   const offset = aligned ? 0.5 : 0;
   const start = fround(fround(near * fround(scale)) - offset);
