@@ -1,5 +1,6 @@
 /** What one training or inference step sees. B images of H x W pixels after resizing and padding. */
 import type {Tensor4D} from '@tensorflow/tfjs';
+import type {Outline} from '../masks/outline.js';
 
 /** How one image of a batch came to be: divide box coordinates by `scale` to return to the file's pixels. */
 export type ImageInfo = {
@@ -22,6 +23,8 @@ export type ImageBatch = {
 export type Targets = {
   readonly boxes: Float32Array; // [G, 4] XYXY
   readonly classes: Int32Array; // [G], 1..C
+  /** Where masks were asked for. */
+  readonly outlines?: readonly Outline[]; // [G]
 };
 
 export type Batch = ImageBatch & {

@@ -43,21 +43,25 @@ export type TrainingBatch = Batch & {
  * Endless batches for training. Batch i depends on the data set, the configuration and i alone. Images without
  * anything to train on are left out (`trainableImages` counts them). The caller owns each batch's tensor; ending the
  * loop leaves nothing under way.
- * @throws RunError when no image has a trainable object, and at the batch of an image that cannot be decoded.
+ * @throws RunError when no image has a trainable object or, where masks are asked for, an object has none, and at the
+ * batch of an image that cannot be decoded.
  */
 export async function* trainingBatches(
   dataset: Dataset,
   config: TrainingConfig,
 ): AsyncGenerator<TrainingBatch, void, void> {
   const {input, seed, startIteration = 0, prefetch = PREFETCH, cacheBytes = CACHE_BYTES} = config;
-  const options = {trainIgnored: config.trainIgnored ?? dataset.trainIgnored ?? true};
-  const images = trainableImages(dataset.images, options);
+  const {trainIgnored = dataset.trainIgnored ?? true, masks = false} = config;
+  const options = {trainIgnored, masks};
+  const images = trainableImages(dataset.images, {trainIgnored});
   if (images.length === 0) {
     throw new RunError(
       `data set ${dataset.name} has no image with an object to train on; check its annotations`,
     );
   }
   const sizes = images.map(image => resizedSize(image, input.resize));
+  // An object without a mask stops the run before its first step, not in the middle of an epoch.
+  if (masks) images.forEach((image, i) => void imageTargets(image, {...sizes[i]!, flip: false}, options));
   const cache = new PixelCache(cacheBytes);
   const order = batchOrder(images, {...config, aspectGrouping: input.aspectGrouping}, startIteration);
   const load = (turns: readonly Turn[]) =>

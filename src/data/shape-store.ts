@@ -55,16 +55,12 @@ export class ShapeStore {
     const next = () => this.word(at++);
     const kind = next();
     if (kind === POLYGONS) {
-      const polygons = Array.from({length: next()}, () => {
-        const header = next();
-        const exact = (header & 1) === 1;
-        return Array.from({length: header >> 1}, () => {
-          if (exact) return next() / 100;
-          this.doubleWords[0] = next();
-          this.doubleWords[1] = next();
-          return this.double[0] as number;
-        });
-      });
+      const polygons: number[][] = [];
+      for (let left = next(); left > 0; left--) {
+        const polygon = this.readPolygon(at);
+        at += polygon.words;
+        polygons.push(polygon.values);
+      }
       return {kind: 'polygons', polygons};
     }
     const size = [next(), next()] as const;
@@ -85,6 +81,22 @@ export class ShapeStore {
         this.write(this.doubleWords[1] as number);
       }
     }
+  }
+
+  /** The polygon at word `at`, and how many words it takes with its header. */
+  private readPolygon(at: number): {readonly values: number[]; readonly words: number} {
+    const header = this.word(at);
+    const values = new Array<number>(header >> 1);
+    if ((header & 1) === 1) {
+      for (let i = 0; i < values.length; i++) values[i] = this.word(at + 1 + i) / 100;
+      return {values, words: 1 + values.length};
+    }
+    for (let i = 0; i < values.length; i++) {
+      this.doubleWords[0] = this.word(at + 1 + 2 * i);
+      this.doubleWords[1] = this.word(at + 2 + 2 * i);
+      values[i] = this.double[0]!;
+    }
+    return {values, words: 1 + 2 * values.length};
   }
 
   private write(word: number): void {

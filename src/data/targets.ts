@@ -1,24 +1,36 @@
 /** Objects of an image as training sees them: which ones count, and where they lie after resizing and flipping. */
+import {RunError} from '../errors.js';
+import {MaskError} from '../masks/mask.js';
+import type {Outline} from '../masks/outline.js';
 import type {Targets} from './batch.js';
 import type {Dataset, ImageRecord} from './dataset.js';
+import {outlineInView} from './object-outline.js';
+import type {Shape} from './polygon.js';
 import type {Size} from './resize.js';
 
-/** Which annotated objects are trained on, besides crowds, which never are. A data set answers it for its own. */
-export type TargetOptions = Pick<Dataset, 'trainIgnored'>;
+/** Which annotated objects are trained on, besides crowds, which never are: a data set answers it for its own. */
+export type TargetOptions = Pick<Dataset, 'trainIgnored'> & {
+  /** Whether the objects' outlines are wanted, for a mask head; every object must then have one. Default: no. */
+  readonly masks?: boolean;
+};
 
 /** How an image enters a batch: its size after resizing, and whether it is mirrored left to right. */
 export type View = Size & {readonly flip: boolean};
 
 /**
- * The trainable objects of `record`, scaled to the view, mirrored with it and clipped to it. Crowds and boxes
- * without area inside the image are left out.
+ * The trainable objects of `record`, scaled to the view, mirrored with it and clipped to it; outlines are not clipped.
+ * Crowds and boxes without area inside the image are left out.
+ * @throws RunError when masks are asked for and an object has none, or one that cannot be drawn.
  */
 export function imageTargets(
   record: ImageRecord,
   view: View,
-  {trainIgnored = true}: TargetOptions = {},
+  {trainIgnored = true, masks = false}: TargetOptions = {},
 ): Targets {
   const {boxes, classes, ignore, crowd} = record.groundTruth;
+  // Decoded at every access.
+  const shapes = masks ? (record.groundTruth.shapes ?? []) : [];
+  const outlines: Outline[] = [];
   const scaleX = view.width / record.width;
   const scaleY = view.height / record.height;
   const keptBoxes: number[] = [];
@@ -33,14 +45,34 @@ export function imageTargets(
     if (!(right > left && bottom > top)) continue;
     keptBoxes.push(view.flip ? view.width - right : left, top, view.flip ? view.width - left : right, bottom);
     keptClasses.push(classes[i]!);
+    if (masks) outlines.push(trainableOutline(record, i, shapes[i], view));
   }
-  return {boxes: Float32Array.from(keptBoxes), classes: Int32Array.from(keptClasses)};
+  const targets = {boxes: Float32Array.from(keptBoxes), classes: Int32Array.from(keptClasses)};
+  return masks ? {...targets, outlines} : targets;
+}
+
+function trainableOutline(
+  record: ImageRecord,
+  object: number,
+  shape: Shape | undefined,
+  view: View,
+): Outline {
+  const fail = (problem: string) =>
+    new RunError(
+      `${record.path}: annotation ${record.groundTruth.ids[object]} ${problem}; give every object a mask or train on boxes only`,
+    );
+  if (shape === undefined || shape.kind === 'none') throw fail('has no mask');
+  try {
+    return outlineInView(shape, record, view);
+  } catch (error) {
+    throw error instanceof MaskError ? fail(`has no valid mask (${error.message})`) : error;
+  }
 }
 
 /** The images that have anything to train on; the rest is left out of training, as in maskrcnn-benchmark. */
 export function trainableImages(
   images: readonly ImageRecord[],
-  options?: TargetOptions,
+  options?: Omit<TargetOptions, 'masks'>,
 ): readonly ImageRecord[] {
   return images.filter(
     record => imageTargets(record, {...sizeOf(record), flip: false}, options).classes.length > 0,

@@ -73,9 +73,10 @@ type Summary = Pick<TrainingBatch, 'iteration' | 'epoch' | 'infos' | 'targets'> 
 async function take(
   count: number,
   options: Partial<Parameters<typeof trainingBatches>[1]> = {},
+  from = dataset,
 ): Promise<Summary[]> {
   const taken: Summary[] = [];
-  for await (const {images: tensor, ...batch} of trainingBatches(dataset, {...config, ...options})) {
+  for await (const {images: tensor, ...batch} of trainingBatches(from, {...config, ...options})) {
     taken.push({...batch, values: tensor.dataSync<'float32'>()});
     tensor.dispose();
     if (taken.length === count) break;
@@ -124,6 +125,43 @@ test.serial('pixels and boxes are flipped together', async t => {
   }
   t.is(flips.size, 2);
 });
+
+test.serial(
+  'outlines come with the boxes when masks are asked for, and are missed before the first batch',
+  async t => {
+    const outlined = images.map(image => {
+      const {boxes, classes} = image.groundTruth;
+      const shapes = Array.from(classes, (_, i) => {
+        const [left, top, right, bottom] = [0, 1, 2, 3].map(at => boxes[4 * i + at]!) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        return {kind: 'polygons' as const, polygons: [[left, top, right, top, right, bottom, left, bottom]]};
+      });
+      return {...image, groundTruth: {...image.groundTruth, shapes}};
+    });
+    t.true((await take(1)).every(({targets}) => targets.every(target => !('outlines' in target))));
+    for (const {infos, targets} of await take(6, {masks: true}, {...dataset, images: outlined})) {
+      for (const [i, {boxes, outlines}] of targets.entries()) {
+        const [outline] = outlines!;
+        if (outline?.kind !== 'polygons') return t.fail();
+        t.deepEqual([outline.height, outline.width], [infos[i]!.height, infos[i]!.width]);
+        const xs = outline.polygons[0]!.filter((_, at) => at % 2 === 0);
+        const ys = outline.polygons[0]!.filter((_, at) => at % 2 === 1);
+        t.deepEqual([...boxes], [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)]);
+      }
+    }
+    // One of eleven has none: whichever comes first, the run does not begin.
+    const {shapes: _, ...bare} = outlined[6]!.groundTruth;
+    const incomplete = outlined.map((image, i) => (i === 6 ? {...image, groundTruth: bare} : image));
+    await t.throwsAsync(take(1, {masks: true}, {...dataset, images: incomplete}), {
+      name: 'RunError',
+      message: `${images[6]!.path}: annotation 0 has no mask; give every object a mask or train on boxes only`,
+    });
+  },
+);
 
 test.serial('boxes and infos follow the resizing', async t => {
   // 40x24 to short side 12: 20x12, halves.

@@ -1,11 +1,15 @@
 import test from 'ava';
 import type {ImageRecord} from '../../src/data/dataset.js';
+import type {Shape} from '../../src/data/polygon.js';
 import {imageTargets, trainableImages} from '../../src/data/targets.js';
+import {decodeMask, encodeMask} from '../../src/masks/mask.js';
+import {formatRunLengths} from '../../src/masks/run-length-text.js';
 
 type Object = {
   readonly box: readonly [number, number, number, number];
   readonly ignore?: 1;
   readonly crowd?: 1;
+  readonly shape?: Shape;
 };
 
 /** 100 x 50 pixels; object i has class i + 1. */
@@ -22,10 +26,15 @@ function record(objects: readonly Object[]): ImageRecord {
       ignore: Uint8Array.from(objects, ({ignore, crowd}) => ignore ?? crowd ?? 0),
       crowd: Uint8Array.from(objects, ({crowd}) => crowd ?? 0),
       areas: new Float64Array(objects.length),
-      ids: new Float64Array(objects.length),
+      ids: Float64Array.from(objects, (_, i) => 100 + i),
+      ...(objects.some(({shape}) => shape !== undefined) && {
+        shapes: objects.map(({shape = {kind: 'none'}}) => shape),
+      }),
     },
   };
 }
+
+const TRIANGLE: Shape = {kind: 'polygons', polygons: [[10, 5, 30, 5, 20, 25.5]]};
 
 test('boxes follow the image through resizing and flipping', t => {
   const image = record([{box: [10, 5, 30, 25]}]);
@@ -64,4 +73,77 @@ test('images without anything to train on are left out', t => {
   const images = [good, record([]), record([{box, crowd: 1}]), difficult, record([{box: [7, 7, 7, 9]}])];
   t.deepEqual(trainableImages(images), [good, difficult]);
   t.deepEqual(trainableImages(images, {trainIgnored: false}), [good]);
+});
+
+test('outlines are there when they are asked for, in the order of the boxes', t => {
+  const image = record([
+    {box: [10, 5, 30, 25], shape: TRIANGLE},
+    {box: [1, 1, 9, 9], crowd: 1}, // without an outline: never trained on
+    {box: [5, 5, 5, 20], shape: TRIANGLE}, // without area: left out
+    {box: [0, 0, 2, 2], shape: {kind: 'polygons', polygons: [[0, 0, 2, 0, 2, 2]]}},
+  ]);
+  const view = {width: 250, height: 100, flip: false};
+  t.false('outlines' in imageTargets(image, view));
+  const {classes, boxes, outlines} = imageTargets(image, view, {masks: true});
+  t.deepEqual([...classes], [1, 4]);
+  t.deepEqual(boxes, imageTargets(image, view).boxes);
+  // x times 2.5, y times 2, as the boxes; mirrored, 250 - x.
+  const polygons = (...points: readonly number[]) => ({
+    kind: 'polygons' as const,
+    height: 100,
+    width: 250,
+    polygons: [Float64Array.from(points)],
+  });
+  t.deepEqual(outlines, [polygons(25, 10, 75, 10, 50, 51), polygons(0, 0, 5, 0, 5, 4)]);
+  t.deepEqual(imageTargets(image, {...view, flip: true}, {masks: true}).outlines, [
+    polygons(225, 10, 175, 10, 200, 51),
+    polygons(250, 0, 245, 0, 245, 4),
+  ]);
+});
+
+test('run lengths follow the image, as a list and as text', t => {
+  // Column 10 of 100 x 50 pixels from row 5 on; mirrored column 89, doubled columns 178 and 179.
+  const pixels = Uint8Array.from({length: 5000}, (_, i) => Number(i % 100 === 10 && i >= 500));
+  const mask = encodeMask(pixels, 50, 100);
+  const shape = (counts: readonly number[] | string): Shape => ({
+    kind: 'run-lengths',
+    runLengths: {size: [50, 100], counts},
+  });
+  for (const counts of [[...mask.runs], formatRunLengths(mask)]) {
+    const image = record([{box: [10, 5, 11, 50], shape: shape(counts)}]);
+    const view = {width: 200, height: 100, flip: true};
+    const {boxes, outlines} = imageTargets(image, view, {masks: true});
+    t.deepEqual([...boxes], [178, 10, 180, 100]);
+    const [outline] = outlines!;
+    if (outline?.kind !== 'mask') return t.fail();
+    t.deepEqual(
+      decodeMask(outline.mask),
+      Uint8Array.from({length: 20000}, (_, i) => Number((i % 200) >> 1 === 89 && i >= 2000)),
+    );
+  }
+});
+
+test('an object without a mask, or with one of another size, is named', t => {
+  const box = [1, 1, 9, 9] as const;
+  const view = {width: 100, height: 50, flip: false};
+  const message = (...objects: readonly Object[]) => {
+    const image = record(objects);
+    t.notThrows(() => imageTargets(image, view));
+    return t.throws(() => imageTargets(image, view, {masks: true}), {name: 'RunError'})?.message;
+  };
+  const advice = 'give every object a mask or train on boxes only';
+  t.is(message({box}), `/a.png: annotation 100 has no mask; ${advice}`);
+  t.is(message({box, shape: TRIANGLE}, {box}), `/a.png: annotation 101 has no mask; ${advice}`);
+  t.is(
+    message({box, shape: {kind: 'run-lengths', runLengths: {size: [100, 50], counts: [5000]}}}),
+    `/a.png: annotation 100 has no valid mask (run lengths of 100 x 50 pixels on an image of 50 x 100 (height x width)); ${advice}`,
+  );
+  t.is(
+    message({box, shape: {kind: 'run-lengths', runLengths: {size: [50, 100], counts: '0'}}}),
+    `/a.png: annotation 100 has no valid mask (the run lengths add up to 0, not the 5000 pixels of 50 x 100 (height x width)); ${advice}`,
+  );
+  t.regex(
+    message({box, shape: {kind: 'polygons', polygons: [[1, 1, 9, 1, 9, 1e6]]}}) ?? '',
+    /annotation 100 has no valid mask \(coordinate 5 of polygon 0 is 1000000: too far outside of the image\)/,
+  );
 });

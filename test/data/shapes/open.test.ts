@@ -5,6 +5,8 @@ import test from 'ava';
 import {decodeImage} from '../../../src/data/image.js';
 import {openShapes, type ShapesConfig} from '../../../src/data/shapes/open.js';
 import {renderScene} from '../../../src/data/shapes/scene.js';
+import {imageTargets} from '../../../src/data/targets.js';
+import {maskTarget} from '../../../src/masks/mask-targets.js';
 
 const config: ShapesConfig = {kind: 'shapes', split: 'train', images: 12, size: 64, classes: 5, seed: 4};
 
@@ -55,6 +57,34 @@ test('scenes come back from the files as they were drawn', async t => {
       t.deepEqual(shapes?.[i], {kind: 'polygons', polygons: [[...polygon]]});
     });
   }
+});
+
+test('every object has an outline that a mask head can be trained on', async t => {
+  const all: ShapesConfig = {...config, images: 40, size: 160, classes: 8};
+  const dataset = await openShapes(all, {cacheDir: newCache()});
+  const ring = dataset.classNames.indexOf('ring') + 1;
+  let rings = 0;
+  for (const record of dataset.images) {
+    const {areas} = record.groundTruth;
+    const {boxes, classes, outlines} = imageTargets(
+      record,
+      {width: 160, height: 160, flip: false},
+      {masks: true},
+    );
+    t.is(outlines?.length, areas.length);
+    outlines?.forEach((outline, i) => {
+      const box = boxes.subarray(4 * i, 4 * i + 4);
+      const [left, top, right, bottom] = [box[0]!, box[1]!, box[2]!, box[3]!];
+      const target = maskTarget(outline, box, {size: 28, targets: 'rasterise'});
+      // The share of the box that the bins say is that of the annotated area, to a few bins along the outline.
+      const share = target.reduce((sum, bin) => sum + bin, 0) / 784;
+      t.true(Math.abs(share - areas[i]! / ((right - left) * (bottom - top))) < 0.05);
+      if (classes[i] !== ring || Math.min(left, top, 160 - right, 160 - bottom) <= 0) return;
+      rings++;
+      t.deepEqual([target[14 * 28 + 14], target[14 * 28 + 2]], [0, 1]);
+    });
+  }
+  t.true(rings > 0);
 });
 
 test('the same configuration gives the same files, another seed gives others', async t => {
