@@ -2,6 +2,7 @@
 import type {Scalar} from '@tensorflow/tfjs';
 import type {Batch, ImageBatch} from '../data/batch.js';
 import type {Parameters} from '../layers/parameters.js';
+import type {Mask} from '../masks/mask.js';
 
 /** Losses of one stage of one mini-batch. Scalars are on the tape; counts are constants of this mini-batch. */
 export type StageLosses = {
@@ -24,6 +25,8 @@ export type Detections = {
   readonly boxes: Float32Array; // [D, 4] XYXY
   readonly scores: Float32Array; // [D]
   readonly classes: Int32Array; // [D], 1..C
+  /** Of detectors that detect masks; each of the image file's size. */
+  readonly masks?: readonly Mask[]; // [D]
 };
 
 export type Detector = {

@@ -5,7 +5,7 @@
 import type {Dataset} from '../data/dataset.js';
 import type {Detections} from '../detectors/detector.js';
 import {RunError} from '../errors.js';
-import {type Mask, MaskError} from '../masks/mask.js';
+import {MaskError} from '../masks/mask.js';
 import {type MaskTable, MaskTableBuilder} from '../masks/mask-table.js';
 import {Segmentation} from './coco-files-segmentation.js';
 
@@ -138,14 +138,11 @@ function drawnShapes(dataset: Dataset): MaskTable {
   return table.take({shared: true});
 }
 
-/** Detections of a model, with the masks of those that detect masks: one a detection, of the image's size. */
-export type MaskedDetections = Detections & {readonly masks?: readonly Mask[]};
-
 /**
  * Detections of a model as COCO results: XYWH, and the category ids of the data set's file. Areas are the boxes', also
  * with masks, as in the reference.
  */
-export function toResults(detections: readonly MaskedDetections[], dataset: Dataset): CocoResults {
+export function toResults(detections: readonly Detections[], dataset: Dataset): CocoResults {
   const count = detections.reduce((sum, image) => sum + image.scores.length, 0);
   const imageOf = new Float64Array(count);
   const categoryOf = new Float64Array(count);
@@ -166,7 +163,7 @@ export function toResults(detections: readonly MaskedDetections[], dataset: Data
   return {...columns, masks: detectedMasks(detections)};
 }
 
-function detectedMasks(detections: readonly MaskedDetections[]): MaskTable {
+function detectedMasks(detections: readonly Detections[]): MaskTable {
   const table = new MaskTableBuilder();
   for (const {imageId, scores, masks = []} of detections) {
     if (masks.length !== scores.length) {

@@ -4,7 +4,8 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import type {Dataset} from '../../src/data/dataset.js';
 import type {Shape} from '../../src/data/polygon.js';
-import {fromDataset, type MaskedDetections, toResults} from '../../src/evaluate/coco-data.js';
+import type {Detections} from '../../src/detectors/detector.js';
+import {fromDataset, toResults} from '../../src/evaluate/coco-data.js';
 import {
   type CocoReadOptions,
   readCocoGroundTruth,
@@ -209,7 +210,7 @@ test('A data set without masks, or with one that does not fit, says which object
 });
 
 test('Detections that carry masks become results with masks', t => {
-  const detections: MaskedDetections = {
+  const detections: Detections = {
     imageId: 7,
     boxes: Float32Array.of(1, 1, 4, 3),
     scores: Float32Array.of(0.5),
