@@ -31,7 +31,7 @@ export async function writeEvaluation(
   folder: string,
   {evaluation, detections, seconds}: DetectorEvaluation,
   dataset: Dataset,
-  origin?: EvaluationOrigin,
+  origin: EvaluationOrigin,
 ): Promise<void> {
   await writeCocoResults(join(folder, DETECTIONS), toResults(detections, dataset));
   const figures = {

@@ -11,6 +11,7 @@ import type {Engine} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
 import {type DetectorEvaluation, evaluateDetector} from '../evaluate/evaluate-detector.js';
 import {writeEvaluation} from '../evaluate/evaluation-files.js';
+import {evaluationOrigin} from '../evaluate/evaluation-origin.js';
 import type {Imbalance} from '../sampling-free/imbalance.js';
 import {loadLatest} from './checkpoint.js';
 import type {Checkpoint} from './checkpoint-file.js';
@@ -137,7 +138,12 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
     if (result.status !== 'finished') return result;
     // A run that was killed between its last evaluation and writing it is evaluated again.
     const final = last ?? (await evaluate());
-    await writeEvaluation(runDir, final, valSet);
+    const classes = trainSet.classNames.length;
+    const origin = await evaluationOrigin(
+      {path: runDir, iteration: result.iterations, config, imbalance, classes},
+      engine.label,
+    );
+    await writeEvaluation(runDir, final, valSet, origin);
     return {...result, final};
   } finally {
     detector.parameters.dispose();
