@@ -114,8 +114,8 @@ export class JsonBytes {
     let tail = 0;
     let tailDigits = 0;
     while (byte >= ZERO && byte <= NINE) {
-      if (head <= MAX_HEAD) head = 10 * head + byte - ZERO;
-      else if (++tailDigits <= MOST_TAIL_DIGITS) tail = 10 * tail + byte - ZERO;
+      if (head <= MAX_HEAD) head = 10 * head + (byte - ZERO);
+      else if (++tailDigits <= MOST_TAIL_DIGITS) tail = 10 * tail + (byte - ZERO);
       byte = chunk[++at]!;
     }
     if (at === firstDigit || (chunk[firstDigit] === ZERO && at > firstDigit + 1)) return Number.NaN;
@@ -124,8 +124,8 @@ export class JsonBytes {
       const firstDecimal = ++at;
       byte = chunk[at]!;
       while (byte >= ZERO && byte <= NINE) {
-        if (head <= MAX_HEAD) head = 10 * head + byte - ZERO;
-        else if (++tailDigits <= MOST_TAIL_DIGITS) tail = 10 * tail + byte - ZERO;
+        if (head <= MAX_HEAD) head = 10 * head + (byte - ZERO);
+        else if (++tailDigits <= MOST_TAIL_DIGITS) tail = 10 * tail + (byte - ZERO);
         byte = chunk[++at]!;
       }
       decimals = at - firstDecimal;

@@ -3,6 +3,7 @@
  * checked here byte by byte, what is inside them by JSON.parse.
  */
 import {RunError} from '../errors.js';
+import {describe} from './json-record.js';
 import {
   BACKSLASH,
   CLOSE_ARRAY,
@@ -267,7 +268,7 @@ export class JsonSplitter {
       case 'key':
         this.key = String(value);
         if (this.keys.has(this.key))
-          throw new RunError(`${this.path} has ${JSON.stringify(this.key)} twice; merge the two`);
+          throw new RunError(`${this.path} has ${describe(this.key)} twice; merge the two`);
         this.keys.add(this.key);
         this.expected = 'colon';
         return;
@@ -287,12 +288,12 @@ export class JsonSplitter {
       case 'element-or-end':
       case 'element':
       case 'comma-or-end-of-array':
-        return `${this.section === '' ? 'element ' : this.section}[${this.count}]`;
+        return `${this.section === '' ? 'element ' : shown(this.section)}[${this.count}]`;
       case 'colon':
       case 'member':
-        return JSON.stringify(this.key);
+        return describe(this.key);
       default:
-        return this.key === '' ? 'its first key' : `what follows ${JSON.stringify(this.key)}`;
+        return this.key === '' ? 'its first key' : `what follows ${describe(this.key)}`;
     }
   }
 
@@ -302,4 +303,9 @@ export class JsonSplitter {
       `${this.path} is not valid JSON: expected ${expected} at byte ${this.offset + i}, found ${found}`,
     );
   }
+}
+
+/** A key without its quotes; one that is longer than any key of a format is cut, with quotes. */
+function shown(key: string): string {
+  return key.length <= 60 ? key : describe(key);
 }

@@ -92,6 +92,15 @@ test('any number is that of JSON.parse to the last bit', t => {
   );
 });
 
+test('the last integers that are doubles, and decimals of their digits, are those of JSON.parse', t => {
+  for (let integer = Number.MAX_SAFE_INTEGER; integer > Number.MAX_SAFE_INTEGER - 5000; integer--) {
+    const digits = String(integer);
+    for (const text of [digits, `-${digits.slice(0, 9)}.${digits.slice(9)}`, `0.${digits}`, `${digits}7`])
+      if (at(text).number() !== JSON.parse(text)) t.fail(text);
+  }
+  t.pass();
+});
+
 test('fields are found in any order and spacing, others are skipped', t => {
   const fields = new JsonFields(['id', 'box', 'name']);
   const text = ' { "box" : [ 1 , -2.5 ] ,\n "extra": {"id": 7, "x": [{}]}, "name": "a\\u00e9", "id":3 } ';

@@ -125,6 +125,24 @@ test(
 );
 test('a file cut off after its last list', refuses, '{"a": []', / in the middle of what follows "a": /);
 test(
+  'a file cut off inside a key of a book',
+  refuses,
+  `{"${'book '.repeat(1000)}`,
+  /^[^"]{1,200} in the middle of its first key: the file is truncated/,
+);
+test(
+  'a file cut off behind a key of a book',
+  refuses,
+  `{"${'book '.repeat(1000)}": [1, `,
+  / in the middle of "(book ){1,12}b?o?o?k?\.\.\."\[1\]: the file is truncated/,
+);
+test(
+  'a key of a book that comes twice',
+  refuses,
+  `{"${'book '.repeat(1000)}": 1, "${'book '.repeat(1000)}": 2}`,
+  / has "(book ){1,12}b?o?o?k?\.\.\." twice; merge the two$/,
+);
+test(
   'NaN, which Python writes',
   refuses,
   '{"a": [{"id": 1}, {"area": NaN}]}',

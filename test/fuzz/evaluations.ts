@@ -108,14 +108,16 @@ async function readBothWays(
 }
 
 /** -0 is written as 0; areas of masks are not written where the masks were not read. */
-function comparable({boxes, scores, areas, ...others}: CocoResults, masks: boolean): object {
-  const positive = (column: Float64Array) => column.map(value => value + 0);
+function comparable({masks, areas, ...columns}: CocoResults, withAreas: boolean): object {
+  const numbers = withAreas ? {...columns, areas} : columns;
   return {
-    ...others,
-    boxes: positive(boxes),
-    scores: positive(scores),
-    areas: masks ? positive(areas) : undefined,
+    masks,
+    ...Object.fromEntries(Object.entries(numbers).map(([name, column]) => [name, column.map(positive)])),
   };
+}
+
+function positive(value: number): number {
+  return value + 0;
 }
 
 function evaluated(groundTruth: CocoGroundTruth, results: CocoResults, iouType: IouType = 'bbox') {
