@@ -39,6 +39,14 @@ test('clipping keeps NaN, so that a diverged loss shows', t => {
   t.deepEqual(clipped, [-1, 0.5, 1, Number.NaN]);
 });
 
+test('a tensor without elements is transposed', t => {
+  tf.tidy(() => {
+    const transposed = tf.transpose(tf.zeros([0, 3, 2, 5]), [2, 0, 3, 1]);
+    t.deepEqual(transposed.shape, [2, 0, 5, 3]);
+    t.is(transposed.dataSync().length, 0);
+  });
+});
+
 test('a slice of any rank equals the one computed index by index', t => {
   const shapes = [[7], [4, 5], [3, 4, 5], [2, 3, 4, 5], [2, 3, 2, 2, 3]];
   for (const shape of shapes) {

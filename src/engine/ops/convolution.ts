@@ -7,6 +7,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import {sharedByInputs, usedOnlyHere} from './backward-memory.js';
+import {biasGradient} from './bias-gradient.js';
 import {registerComposite, runKernel} from './composite.js';
 import {reluGradient} from './relu-gradient.js';
 
@@ -105,8 +106,6 @@ registerComposite<ShapeAttributes>('SfConvolutionFilterGrad', (inputs, {stride, 
   return inputs.scale === undefined ? gradient : tf.mul(gradient, inputs.scale);
 });
 
-registerComposite('SfBiasGrad', inputs => tf.sum(inputs.dy!, [0, 1, 2]));
-
 for (const isScaled of [false, true]) {
   for (const relu of [false, true]) {
     tf.registerGradient({
@@ -146,7 +145,7 @@ function gradients(
         {x, dy: dz, ...scale},
         {stride, padding, shape: filter.shape},
       ),
-    bias: () => runKernel<tf.Tensor>('SfBiasGrad', {dy: dz}),
+    bias: () => biasGradient(dz),
     // A handle of its own: the tape disposes a gradient that it has added to another one.
     residual: () => dz.clone(),
   };

@@ -1,4 +1,7 @@
-/** Matrix products on the wasm engine: the stock kernel is slow as soon as one operand is transposed. */
+/**
+ * Matrix products on the wasm engine: the stock kernel is slow as soon as one operand is transposed. And the fully
+ * connected layer, which is a 1x1 convolution of an image of one row.
+ */
 import * as tf from '@tensorflow/tfjs';
 import {registerWasmKernel} from './kernel.js';
 
@@ -19,6 +22,24 @@ export function matrices(own: readonly number[], batch: readonly number[]): numb
 }
 
 export function registerMatMul(): void {
+  for (const [name, relu] of [
+    ['SfDense', false],
+    ['SfDenseRelu', true],
+  ] as const) {
+    registerWasmKernel<{shape: number[]}>(name, ({inputs, attributes, backend, module}) => {
+      const [depth, columns] = inputs.filter!.shape as [number, number];
+      const rows = tf.util.sizeFromShape(inputs.x!.shape) / depth;
+      const y = backend.makeOutput(attributes.shape, 'float32');
+      module.withScratch(module.call('convolutionScratch', 1, 1, depth, columns), scratch =>
+        module.call(
+          'convolution',
+          ...[inputs.x!, inputs.filter!, inputs.bias ?? 0, y, scratch, 1, 1, rows, depth, 1, 1],
+          ...[1, rows, columns, 1, 0, 0, relu],
+        ),
+      );
+      return y;
+    });
+  }
   const stock = tf.getKernel('BatchMatMul', 'wasm');
   registerWasmKernel<Attributes>('BatchMatMul', ({inputs, attributes, backend, module}) => {
     const {a, b} = inputs as {a: tf.TensorInfo; b: tf.TensorInfo};

@@ -1,4 +1,4 @@
-/** Matrix products on torch (native/mat_mul.cc). */
+/** Matrix products and fully connected layers on torch (native/mat_mul.cc). */
 import * as tf from '@tensorflow/tfjs';
 import {functionsOf, type Handle} from '../addon.js';
 import type {TorchBackend} from '../backend.js';
@@ -12,6 +12,9 @@ type MatMulFunctions = {
       ...[a: Handle, b: Handle, bias: MaybeHandle, transposeA: boolean, transposeB: boolean],
       ...[activation: string, prelu: MaybeHandle, leaky: number],
     ]
+  ): Handle;
+  sfDense(
+    ...values: [x: Handle, filter: Handle, bias: MaybeHandle, relu: boolean, shape: readonly number[]]
   ): Handle;
 };
 type Attributes = {transposeA: boolean; transposeB: boolean};
@@ -53,4 +56,14 @@ export function registerMatMul(): void {
       ),
     );
   });
+  for (const [name, relu] of [
+    ['SfDense', false],
+    ['SfDenseRelu', true],
+  ] as const) {
+    registerTorchKernel<{shape: number[]}>(name, (backend, {x, filter, bias}, {shape}) =>
+      backend.adopt(
+        native.sfDense(backend.handle(x!), backend.handle(filter!), maybeHandle(backend, bias), relu, shape),
+      ),
+    );
+  }
 }

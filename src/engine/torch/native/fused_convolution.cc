@@ -4,6 +4,9 @@
 #include <ATen/ops/sum.h>
 #include <c10/util/Exception.h>
 
+#include <numeric>
+#include <vector>
+
 #include "convolution.h"
 #include "families.h"
 
@@ -46,7 +49,12 @@ at::Tensor filter_gradient(const at::Tensor& x, const at::Tensor& dy, const Mayb
   return scale ? gradient.mul_(*scale) : gradient;
 }
 
-at::Tensor bias_gradient(const at::Tensor& dy) { return at::sum(dy, {0, 1, 2}); }
+// Over all dimensions but the last.
+at::Tensor bias_gradient(const at::Tensor& dy) {
+  std::vector<int64_t> dims(dy.dim() - 1);
+  std::iota(dims.begin(), dims.end(), 0);
+  return at::sum(dy, dims);
+}
 
 }  // namespace
 

@@ -67,6 +67,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> gradients(const at::Tensor& dy, c
 
 at::Tensor library_convolution(const at::Tensor& x, const at::Tensor& filter, const Window& window,
                                const c10::optional<at::Tensor>& bias) {
+  if (x.size(0) == 0) {
+    // For no images ATen takes a flat view of the filter, which ours, in another order, does not have.
+    std::vector<int64_t> shape = window.out;
+    shape.insert(shape.begin(), 0);
+    shape.push_back(filter.size(-1));
+    return at::empty(shape, x.options());
+  }
   const Prepared prepared(x.sizes(), filter.sizes(), window);
   c10::optional<at::Tensor> added;
   if (bias) added = operand(*bias);

@@ -1,4 +1,5 @@
-// Matrix products of tfjs: either side transposed, batches that broadcast, a bias and an activation after it.
+// Matrix products of tfjs: either side transposed, batches that broadcast, a bias and an activation after it;
+// and the fully connected layer of src/engine/ops/dense.ts.
 #include <ATen/ExpandUtils.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/add.h>
@@ -6,9 +7,11 @@
 #include <ATen/ops/matmul.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "activation.h"
+#include "convolution.h"
 #include "device.h"
 #include "families.h"
 #include "gemm.h"
@@ -48,6 +51,24 @@ at::Tensor mat_mul(const at::Tensor& a, const at::Tensor& b, bool transpose_a, b
   return at::matmul(left, right);
 }
 
+// max(0, x filter + bias), each part where wanted. x has rows * in elements, filter is [in, out]; the result
+// has rows * out elements in that shape.
+at::Tensor dense(const at::Tensor& x, const at::Tensor& filter, const c10::optional<at::Tensor>& bias,
+                 bool relu, const std::vector<int64_t>& shape) {
+  const int64_t in = filter.size(0), out = filter.size(1), rows = x.numel() / std::max<int64_t>(in, 1);
+  TORCH_CHECK(rows * in == x.numel(), "dense: ", x.sizes(), " are no vectors of ", in);
+  const Finish finish{bias, c10::nullopt, relu};
+  check_finish(finish, {rows, out});
+  if (!x.is_cpu() || precision() != Precision::FP32)
+    return finished(mat_mul(x.view({rows, in}), filter, false, false), finish).view(shape);
+  at::Tensor y = at::empty({rows, out}, x.options());
+  Product product{
+      rows, out, in, {x.data_ptr<float>(), in}, {filter.data_ptr<float>(), out}, y.data_ptr<float>(), out};
+  product.ending = {bias ? bias->data_ptr<float>() : nullptr, nullptr, relu};
+  multiply(product);
+  return y.view(shape);
+}
+
 at::Tensor fused_mat_mul(const at::Tensor& a, const at::Tensor& b, const c10::optional<at::Tensor>& bias,
                          bool transpose_a, bool transpose_b, const std::string& activation,
                          const c10::optional<at::Tensor>& prelu, double leaky) {
@@ -61,6 +82,7 @@ at::Tensor fused_mat_mul(const at::Tensor& a, const at::Tensor& b, const c10::op
 void export_mat_mul(Exports& exports) {
   exports.add("matMul", &mat_mul);
   exports.add("fusedMatMul", &fused_mat_mul);
+  exports.add("sfDense", &dense);
 }
 
 }  // namespace sf

@@ -6,6 +6,7 @@ import {correctIdentity} from './identity.js';
 import {overrideKernel} from './override.js';
 import {correctSlice} from './slice.js';
 import {correctSum} from './sum.js';
+import {correctTranspose} from './transpose.js';
 import {correctTransposedConvolution} from './transposed-convolution.js';
 import {correctPaddedUnitPool} from './unit-pool.js';
 
@@ -19,6 +20,7 @@ export function registerWasmCorrections(): void {
   overrideKernel('AvgPool', correctPaddedUnitPool(Number.NaN));
   overrideKernel('Sum', correctSum({mean: false}));
   overrideKernel('Mean', correctSum({mean: true}));
+  overrideKernel('Transpose', correctTranspose);
   overrideKernel('BatchMatMul', correctBatchMatMul);
   overrideKernel('Conv2DBackpropInput', correctTransposedConvolution);
 }
