@@ -90,7 +90,7 @@ export function resnet(
     return {outChannels, layer: sequence(layers)};
   });
 
-  const res1 = (images: tf.Tensor4D) => maxPool(stem(images), {size: 3, stride: 2, padding: 1});
+  const res1 = sequence([stem, x => maxPool(x, {size: 3, stride: 2, padding: 1})]);
   const frozen = Math.min(config.freezeAt, 5);
   /** Frozen layers need no tape: nothing before the first trainable layer is kept for the backward pass. */
   const runFrozen = (layer: Layer, x: tf.Tensor4D) => noGrad<tf.Tensor4D>(() => layer(x), x);

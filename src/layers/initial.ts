@@ -20,7 +20,16 @@ export function initialFilter(
   seed: number,
   name: string,
 ): tf.Tensor4D {
-  const [height, width, inChannels, outChannels] = shape;
+  return tf.tensor4d(initialValues(initial, shape, seed, name), [...shape]);
+}
+
+/** The values of that filter, for layers that keep theirs in another shape. */
+export function initialValues(
+  initial: InitialFilter,
+  [height, width, inChannels, outChannels]: FilterShape,
+  seed: number,
+  name: string,
+): Float32Array {
   const random = new Random(seed, `parameter ${name}`);
   const values = new Float32Array(height * width * inChannels * outChannels);
   switch (initial.kind) {
@@ -38,5 +47,5 @@ export function initialFilter(
       break;
     }
   }
-  return tf.tensor4d(values, [height, width, inChannels, outChannels]);
+  return values;
 }
