@@ -2,7 +2,7 @@
 import {join} from 'node:path';
 import {dumpConfig} from '../src/config/dump.js';
 import {configHash, type LoadedRunConfig, loadRunConfig} from '../src/config/load.js';
-import type {RunConfig} from '../src/config/run.js';
+import type {ModelConfig, RunConfig} from '../src/config/run.js';
 import type {StageConfig} from '../src/config/stage.js';
 import {stagesOf} from '../src/detectors/build.js';
 import {needsImbalance} from '../src/detectors/imbalance.js';
@@ -135,9 +135,20 @@ function sameTraining(a: RunConfig, b: RunConfig): boolean {
 }
 
 function trainingHash(config: RunConfig): string {
-  const untouched = {kind: 'fixed', theta: 0} as const;
-  const stages = {dense: {...config.model.stages.dense, scoreThreshold: untouched}};
-  return configHash({...config, model: {...config.model, stages}});
+  return configHash({...config, model: withoutThreshold(config.model)});
+}
+
+/** The threshold of the last stage set to a constant. That of a RPN decides what the next stage is trained on, and stays. */
+function withoutThreshold(model: ModelConfig): ModelConfig {
+  const scoreThreshold = {kind: 'fixed', theta: 0} as const;
+  switch (model.kind) {
+    case 'retinanet':
+      return {...model, stages: {dense: {...model.stages.dense, scoreThreshold}}};
+    case 'faster-rcnn':
+    case 'mask-rcnn':
+    case 'cascade-rcnn':
+      return {...model, stages: {...model.stages, roi: {...model.stages.roi, scoreThreshold}}};
+  }
 }
 
 /** What a planned run's folder holds. */

@@ -8,7 +8,7 @@
  * 800x1344 that fills the 1000 candidates of P3 to P6, with 17 classes. `against_torchvision.py` does the same.
  */
 import * as tf from '@tensorflow/tfjs';
-import type {ModelConfig} from '../config/run.js';
+import type {RetinaNetConfig} from '../config/network.js';
 import type {Detector} from '../detectors/detector.js';
 import {RunError} from '../errors.js';
 
@@ -22,7 +22,7 @@ const GAIN = 1000;
 const BACKGROUND_LOGIT = -10;
 
 /** @throws RunError when the score threshold is not a constant */
-export function spreadScores({parameters}: Detector, {stages}: ModelConfig): void {
+export function spreadScores({parameters}: Detector, {stages}: RetinaNetConfig): void {
   const {scoreThreshold} = stages.dense;
   if (scoreThreshold.kind !== 'fixed') throw new RunError('a benchmark needs a fixed score threshold');
   const {theta} = scoreThreshold;

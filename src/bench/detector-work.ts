@@ -3,6 +3,7 @@
  * frozen batch norm, Focal Loss and L1, every layer trained (Lin et al. 2017; torchvision's `retinanet_resnet50_fpn`).
  */
 import {loadRunConfig} from '../config/load.js';
+import type {RetinaNetConfig} from '../config/network.js';
 import type {RunConfig} from '../config/run.js';
 import {buildDetector, inputStd} from '../detectors/build.js';
 import type {Detector} from '../detectors/detector.js';
@@ -26,17 +27,19 @@ const AS_TORCHVISION = [
 /** Small, so that nothing that is measured depends on how far the training has come. */
 const LEARNING_RATE = 1e-5;
 
-type Built = {readonly detector: Detector; readonly config: RunConfig};
+type Built = {readonly detector: Detector; readonly model: RetinaNetConfig; readonly config: RunConfig};
 
 async function build({classes}: DetectorWork): Promise<Built> {
   const {config} = await loadRunConfig('retinanet_R_50_FPN_1x', {overrides: AS_TORCHVISION});
-  const detector = buildDetector(config.model, {
+  const {model} = config;
+  if (model.kind !== 'retinanet') throw new Error(`${model.kind} has no benchmark`);
+  const detector = buildDetector(model, {
     classes,
     seed: 0,
     imbalance: {},
     inputStd: inputStd(config.input),
   });
-  return {detector, config};
+  return {detector, model, config};
 }
 
 /** A step as `sf train` makes it, from the batch on: labels, losses, gradients, norm, update. */
@@ -60,8 +63,8 @@ export async function prepareTraining(work: DetectorWork): Promise<PreparedWork>
 
 /** From the batch to the detections of each image, with as many candidates before suppression as a trained model has. */
 export async function prepareInference(work: DetectorWork): Promise<PreparedWork> {
-  const {detector, config} = await build(work);
-  spreadScores(detector, config.model);
+  const {detector, model} = await build(work);
+  spreadScores(detector, model);
   const batch = noiseBatch(work);
   return {
     run: async () => {

@@ -84,9 +84,16 @@ export function parseOverride(text: string): {readonly path: readonly string[]; 
   return {path, value: parseYaml(value, flag, false)};
 }
 
+/** `model.kind` of a config that has yet to be checked: what is no kind has no preset either. */
+function detectorOf(tree: Tree): string {
+  const model = tree.kind === 'map' ? tree.entries.get('model') : undefined;
+  const kind = model?.kind === 'map' ? model.entries.get('kind') : undefined;
+  return kind?.kind === 'scalar' ? String(kind.value) : 'this model';
+}
+
 /** A preset's tree. It scales a run and never touches what is compared: the stages. */
-async function readPreset(name: string): Promise<Tree> {
-  const file = await findPreset(name);
+async function readPreset(name: string, detector: string): Promise<Tree> {
+  const file = await findPreset(name, detector);
   if (file === undefined) return treeOf({}, '--preset');
   const tree = await readWithParents(file);
   const model = tree.entries.get('model');
@@ -133,7 +140,7 @@ export function reviseRunConfig(
 
 async function resolveRunConfig(base: Tree, options: LoadOptions): Promise<LoadedRunConfig> {
   let tree = base;
-  if (options.preset !== undefined) tree = merge(tree, await readPreset(options.preset));
+  if (options.preset !== undefined) tree = merge(tree, await readPreset(options.preset, detectorOf(tree)));
   for (const override of options.overrides) {
     const {path: key, value} = parseOverride(override);
     tree = putAt(tree, key, value, merge);

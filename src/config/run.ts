@@ -1,6 +1,7 @@
 /** The schema of a run: everything that decides its numbers. The type is inferred from it. */
 import {z} from 'zod';
 import {retinanetSchema} from './network.js';
+import {cascadeRcnnSchema, fasterRcnnSchema, maskRcnnSchema} from './two-stage.js';
 
 const positiveInt = z.int().positive();
 const positive = z.number().positive();
@@ -70,7 +71,7 @@ export const scheduleSchema = z.strictObject({
 
 export const runSchema = z.strictObject({
   seed: z.int().nonnegative(),
-  model: z.discriminatedUnion('kind', [retinanetSchema]),
+  model: z.discriminatedUnion('kind', [retinanetSchema, fasterRcnnSchema, maskRcnnSchema, cascadeRcnnSchema]),
   data: z.strictObject({train: dataSetSchema, val: dataSetSchema}),
   input: inputSchema,
   schedule: scheduleSchema,

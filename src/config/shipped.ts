@@ -41,7 +41,8 @@ async function shippedNames(): Promise<readonly string[]> {
 
 /** Names that `--preset` takes: the paper's own schedule, and the files of configs/presets. */
 export async function presetNames(): Promise<readonly string[]> {
-  return [PAPER_PRESET, ...(await shippedNames()).filter(isPreset).map(name => name.slice(PRESETS.length))];
+  const names = (await shippedNames()).filter(isPreset).map(name => name.slice(PRESETS.length));
+  return [PAPER_PRESET, ...names.filter(name => !name.includes('/'))];
 }
 
 /** The complete configs, which `sf train` takes by name. */
@@ -73,13 +74,23 @@ export async function findConfig(source: string): Promise<ConfigFile> {
   throw new UsageError(`there is no config ${source}, neither as a file nor among the shipped ones${hint}`);
 }
 
+/** The detector that the presets themselves scale; others have a file of theirs in a folder of the preset's name. */
+const PRESET_DETECTOR = 'retinanet';
+
 /**
- * File of a preset; undefined for `paper`, which changes nothing.
- * @throws UsageError with the nearest name when there is no such preset.
+ * File of a preset for a kind of detector; undefined for `paper`, which changes nothing.
+ * @throws UsageError with the nearest name when there is no such preset, or none for that detector.
  */
-export async function findPreset(name: string): Promise<ConfigFile | undefined> {
+export async function findPreset(name: string, detector: string): Promise<ConfigFile | undefined> {
   if (name === PAPER_PRESET) return undefined;
   const names = await presetNames();
   if (!names.includes(name)) throw new UsageError(`there is no preset ${name}${suggestion(name, names)}`);
-  return shipped(PRESETS + name);
+  if (detector === PRESET_DETECTOR) return shipped(PRESETS + name);
+  const own = `${PRESETS}${name}/${detector}`;
+  if (!(await shippedNames()).includes(own)) {
+    throw new UsageError(
+      `preset ${name} has no scale for ${detector}; choose ${PAPER_PRESET} or set its values`,
+    );
+  }
+  return shipped(own);
 }

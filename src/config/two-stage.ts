@@ -97,7 +97,7 @@ export const maskSchema = z.strictObject({
    * detectron2), or RoIAlign of the mask of the whole image (torchvision).
    */
   targets: z.enum(['rasterise', 'roi-align']),
-  /** A pixel belongs to the object when its probability exceeds this. */
+  /** A pixel belongs to the object when its probability exceeds this (`padded`) or reaches it (`centred`). */
   threshold: z.number().gt(0).lt(1),
   /**
    * Pixels that a predicted mask is larger than its box by: probabilities are pasted with a border of one bin
@@ -106,11 +106,16 @@ export const maskSchema = z.strictObject({
   paste: z.enum(['padded', 'centred']),
 });
 
-/** Softmax over C + 1 classes with a zero bias: the six fields leave these two no choice in a RoI-subnet. */
-export const roiStageSchema = stageSchema.refine(
-  ({classificationLoss, biasInit}) => classificationLoss.kind === 'cross-entropy' && biasInit.kind === 'zero',
-  'a RoI stage classifies by softmax: classificationLoss must be cross-entropy and biasInit zero',
-);
+/**
+ * A RoI-subnet classifies by softmax over C + 1 classes, and its examples are proposals, which cannot be counted before the
+ * training: three of the six fields have one kind left. (The authors' release sets the bias to 0 and the threshold to 1e-4.)
+ */
+export const roiStageSchema = z.strictObject({
+  ...stageSchema.shape,
+  classificationLoss: z.strictObject({kind: z.literal('cross-entropy')}),
+  biasInit: z.strictObject({kind: z.literal('zero')}),
+  scoreThreshold: z.strictObject({kind: z.literal('fixed'), theta: z.number().min(0).lt(1)}),
+});
 
 const inferenceSchema = z.strictObject({nmsThreshold: iou, maxDetections: positiveInt});
 
@@ -150,6 +155,7 @@ export const cascadeRcnnSchema = z.strictObject({
 });
 
 export type RcnnFpnConfig = z.infer<typeof rcnnFpnSchema>;
+export type RpnProposalCounts = z.infer<typeof proposalCountsSchema>;
 export type RpnConfig = z.infer<typeof rpnSchema>;
 export type PoolingConfig = z.infer<typeof poolingSchema>;
 export type RoiLevelsConfig = z.infer<typeof roiLevelsSchema>;

@@ -1,13 +1,20 @@
 /** From the model section of a run to a detector: the one place that knows every detector. */
 import type {InputConfig, ModelConfig} from '../config/run.js';
 import type {StageConfig} from '../config/stage.js';
-import type {Detector} from './detector.js';
-import {type DetectorOptions, retinanet} from './retinanet.js';
+import {cascadeRcnn} from './cascade-rcnn.js';
+import type {Detector, DetectorOptions} from './detector.js';
+import {fasterRcnn} from './faster-rcnn.js';
+import {retinanet} from './retinanet.js';
 
 export function buildDetector(config: ModelConfig, options: DetectorOptions): Detector {
   switch (config.kind) {
     case 'retinanet':
       return retinanet(config, options);
+    case 'faster-rcnn':
+    case 'mask-rcnn':
+      return fasterRcnn(config, options);
+    case 'cascade-rcnn':
+      return cascadeRcnn(config, options);
   }
 }
 
@@ -16,6 +23,26 @@ export function stagesOf(config: ModelConfig): readonly (readonly [name: string,
   switch (config.kind) {
     case 'retinanet':
       return [['dense', config.stages.dense]];
+    case 'faster-rcnn':
+    case 'mask-rcnn':
+    case 'cascade-rcnn':
+      return [
+        ['rpn', config.stages.rpn],
+        ['roi', config.stages.roi],
+      ];
+  }
+}
+
+/** Whether the detector finds masks, and is trained on outlines. */
+export function hasMasks(config: ModelConfig): boolean {
+  switch (config.kind) {
+    case 'retinanet':
+    case 'faster-rcnn':
+      return false;
+    case 'mask-rcnn':
+      return true;
+    case 'cascade-rcnn':
+      return config.mask !== null;
   }
 }
 

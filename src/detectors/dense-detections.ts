@@ -9,6 +9,7 @@ import {gatherRows} from '../engine/ops/gather-rows.js';
 import {segmentTopK} from '../engine/ops/top-k.js';
 import type {DensePredictions} from '../heads/retina-head.js';
 import type {Detections} from './detector.js';
+import {toFilePixels} from './file-pixels.js';
 
 /** (anchor, class) pairs of one image that go on to NMS, n of them, in the order of their position in the predictions. */
 export type Candidates = {
@@ -118,8 +119,4 @@ export function denseDetections(
     scores: Float32Array.from(kept, index => scores[index]!),
     classes: kept.map(index => classes[index]!),
   };
-}
-
-function toFilePixels(boxes: Float32Array, info: ImageInfo): Float32Array {
-  return boxes.map((value, i) => (i % 2 === 0 ? value / info.scaleX : value / info.scaleY));
 }

@@ -3,6 +3,7 @@ import type {Scalar} from '@tensorflow/tfjs';
 import type {Batch, ImageBatch} from '../data/batch.js';
 import type {Parameters} from '../layers/parameters.js';
 import type {Mask} from '../masks/mask.js';
+import type {Imbalance} from '../sampling-free/imbalance.js';
 
 /** Losses of one stage of one mini-batch. Scalars are on the tape; counts are constants of this mini-batch. */
 export type StageLosses = {
@@ -10,7 +11,9 @@ export type StageLosses = {
   readonly classification: Scalar;
   /** Normalised box loss: L_REG. */
   readonly box: Scalar;
-  /** L_REG + w L_CLS (Eq. 5), the value that is minimised. */
+  /** Loss of the masks, where a stage has any: no part of what Eq. 5 scales. */
+  readonly mask?: Scalar;
+  /** L_REG + w L_CLS (Eq. 5), plus the masks' loss: the value that is minimised. */
   readonly total: Scalar;
   /** The scale of this mini-batch, Eq. 8 times its gain where guided. */
   readonly w: Scalar;
@@ -27,6 +30,18 @@ export type Detections = {
   readonly classes: Int32Array; // [D], 1..C
   /** Of detectors that detect masks; each of the image file's size. */
   readonly masks?: readonly Mask[]; // [D]
+};
+
+/** What building a detector needs besides its config. */
+export type DetectorOptions = {
+  /** C, foreground classes. */
+  readonly classes: number;
+  /** Draws the initial weights and the samples. */
+  readonly seed: number;
+  /** N and N_f of the training set by stage; needed by the optimal bias and the adaptive threshold. */
+  readonly imbalance: Readonly<Record<string, Imbalance>>;
+  /** Mean divisor of the image normalisation. */
+  readonly inputStd: number;
 };
 
 export type Detector = {

@@ -1,11 +1,13 @@
 /** N and N_f of a training set for every stage whose fields ask for them (Sec. 3.2), without a forward pass. */
-import {anchorCache} from '../boxes/anchors.js';
+import {anchorCache, RETINANET_STRIDES} from '../boxes/anchors.js';
 import type {InputConfig, ModelConfig, RunConfig} from '../config/run.js';
 import type {StageConfig} from '../config/stage.js';
 import type {Dataset} from '../data/dataset.js';
 import {paddedSize, resizedSize} from '../data/resize.js';
 import {imageTargets, trainableImages} from '../data/targets.js';
 import {type CountedImage, countImbalance, type Imbalance} from '../sampling-free/imbalance.js';
+import {stagesOf} from './build.js';
+import {RPN_STRIDES} from './rpn.js';
 
 /** The images that are trained on as the network sees them, one at a time: resized, and padded on their own. */
 export function* countedImages(dataset: Dataset, input: InputConfig): Generator<CountedImage> {
@@ -15,29 +17,38 @@ export function* countedImages(dataset: Dataset, input: InputConfig): Generator<
   }
 }
 
-/** N and N_f of the detector's dense stage (its anchors), over the data set. */
-export function denseImbalance(model: ModelConfig, input: InputConfig, dataset: Dataset): Imbalance {
+/** N and N_f of the anchors of the detector's first stage, over the data set. */
+export function anchorImbalance(model: ModelConfig, input: InputConfig, dataset: Dataset): Imbalance {
+  const {anchors, matcher, strides} = anchorsOfModel(model);
+  const anchorsOf = anchorCache(anchors, strides);
+  return countImbalance(
+    countedImages(dataset, input),
+    (height, width) => anchorsOf({height, width}),
+    matcher,
+  );
+}
+
+function anchorsOfModel(model: ModelConfig) {
   switch (model.kind) {
-    case 'retinanet': {
-      const anchorsOf = anchorCache(model.anchors);
-      return countImbalance(
-        countedImages(dataset, input),
-        (height, width) => anchorsOf({height, width}),
-        model.matcher,
-      );
-    }
+    case 'retinanet':
+      return {anchors: model.anchors, matcher: model.matcher, strides: RETINANET_STRIDES};
+    case 'faster-rcnn':
+    case 'mask-rcnn':
+    case 'cascade-rcnn':
+      return {anchors: model.rpn.anchors, matcher: model.rpn.matcher, strides: RPN_STRIDES};
   }
 }
 
-/** By stage name; empty where no stage needs it, since counting a large data set takes minutes. */
+/**
+ * By stage name; empty where no stage needs it, since counting a large data set takes minutes. A RoI-subnet's examples are
+ * proposals, which depend on the training: there is nothing to count beforehand.
+ */
 export function measureImbalance(
   {model, input}: Pick<RunConfig, 'model' | 'input'>,
   dataset: Dataset,
 ): Readonly<Record<string, Imbalance>> {
-  switch (model.kind) {
-    case 'retinanet':
-      return needsImbalance(model.stages.dense) ? {dense: denseImbalance(model, input, dataset)} : {};
-  }
+  const [[first, stage]] = stagesOf(model) as readonly [readonly [string, StageConfig]];
+  return needsImbalance(stage) ? {[first]: anchorImbalance(model, input, dataset)} : {};
 }
 
 /** Whether a stage's bias or threshold is computed from N and N_f. */

@@ -9,22 +9,10 @@ import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
 import {Parameters} from '../layers/parameters.js';
 import {Random} from '../random/random.js';
 import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
-import type {Imbalance} from '../sampling-free/imbalance.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
 import {denseCandidates, denseDetections} from './dense-detections.js';
-import type {Detections, Detector} from './detector.js';
-import {labelExamples, readExampleLosses, stageLosses} from './stage.js';
-
-export type DetectorOptions = {
-  /** C, foreground classes. */
-  readonly classes: number;
-  /** Draws the initial weights and the samples. */
-  readonly seed: number;
-  /** N and N_f of the training set by stage; needed by the optimal bias and the adaptive threshold. */
-  readonly imbalance: Readonly<Record<string, Imbalance>>;
-  /** Mean divisor of the image normalisation. */
-  readonly inputStd: number;
-};
+import type {Detections, Detector, DetectorOptions} from './detector.js';
+import {denseLosses, labelExamples, readExampleLosses} from './stage.js';
 
 /** @throws UsageError when the stage's fields need the imbalance of a training set that has no foreground. */
 export function retinanet(config: RetinaNetConfig, options: DetectorOptions): Detector {
@@ -64,7 +52,7 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
         randomOf: image => new Random(seed, 'sample', batch.iteration, image),
         lossesOf: labels => readExampleLosses(dense.classificationLoss, predictions.logits, labels),
       });
-      return {dense: stageLosses(dense, config.normaliser, predictions, examples)};
+      return {dense: denseLosses(dense, config.normaliser, predictions, examples)};
     },
 
     async detect({images, infos}: ImageBatch): Promise<readonly Detections[]> {

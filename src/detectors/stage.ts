@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import {encodeBoxes} from '../boxes/box-coder.js';
-import {matchAnchors} from '../boxes/matcher.js';
+import {IGNORED, matchAnchors} from '../boxes/matcher.js';
 import {backgroundLimit, largestOverlaps} from '../boxes/overlaps.js';
 import type {BoxCoderConfig, MatcherConfig, NormaliserConfig} from '../config/network.js';
 import type {ClassificationLoss, Sampler, StageConfig} from '../config/stage.js';
@@ -46,11 +46,13 @@ export type LabellingOptions = {
    * only where the sampler goes by losses, since it waits for the device.
    */
   readonly lossesOf: (labels: Int32Array) => Float32Array;
+  /** False for anchors that are not trained on whatever they overlap, such as those across the border. Default: all are. */
+  readonly isTrained?: (image: number, anchor: number) => boolean;
 };
 
 /** Labels every anchor of every image, samples, and encodes the boxes of the foreground. */
 export function labelExamples(options: LabellingOptions): Examples {
-  const {anchors, targets, matcher, sampler, randomOf, lossesOf} = options;
+  const {anchors, targets, matcher, sampler, randomOf, lossesOf, isTrained} = options;
   const anchorCount = anchors.length / 4;
   const labels = new Int32Array(targets.length * anchorCount);
   const weights = new Float32Array(labels.length);
@@ -62,6 +64,11 @@ export function labelExamples(options: LabellingOptions): Examples {
   // All labels come before the first sample: losses are those of the whole mini-batch, read in one piece.
   const matches = targets.map((objects, image) => {
     const matched = matchAnchors(anchors, objects, matcher);
+    if (isTrained !== undefined) {
+      for (let anchor = 0; anchor < anchorCount; anchor++) {
+        if (!isTrained(image, anchor)) matched.labels[anchor] = IGNORED;
+      }
+    }
     labels.set(matched.labels, image * anchorCount);
     return matched;
   });
@@ -119,38 +126,32 @@ export function readExampleLosses(
   return values;
 }
 
-/**
- * L = L_REG + w L_CLS (Eq. 5) of one mini-batch. Both losses are sums over examples divided by an explicit
- * normaliser, which is 1 where the mini-batch has no foreground.
- */
-export function stageLosses(
+/** The two losses of a stage: summed over its examples, or divided by a normaliser. */
+export type LossSums = {readonly classification: tf.Scalar; readonly box: tf.Scalar};
+
+/** N, N_f and B of a mini-batch. */
+export type ExampleCounts = {
+  readonly examples: number;
+  readonly foreground: number;
+  readonly images: number;
+};
+
+/** Losses of the predictions of anchors or points: every class is a binary question. */
+export function denseLosses(
   config: StageConfig,
   normaliser: NormaliserConfig,
   {logits, deltas}: DensePredictions,
   examples: Examples,
+  boxLossWeight = 1,
 ): StageLosses {
   const foreground = examples.foreground.length;
   const shape: [number, number] = [logits.shape[0], logits.shape[1]];
-  const classificationNormaliser = {
-    foreground: Math.max(1, foreground),
-    'foreground+images': foreground + examples.images,
-    examples: Math.max(1, examples.examples),
-  }[normaliser.classification];
-  const boxNormaliser = {
-    foreground: Math.max(1, foreground),
-    coordinates: Math.max(1, 4 * foreground),
-    examples: Math.max(1, examples.examples),
-  }[normaliser.box];
-
   const classification = tf.tidy(() =>
-    tf.div<tf.Scalar>(
-      classificationLossSum(
-        config.classificationLoss,
-        logits,
-        tf.tensor2d(examples.labels, shape, 'int32'),
-        tf.tensor2d(examples.weights, shape),
-      ),
-      classificationNormaliser,
+    classificationLossSum(
+      config.classificationLoss,
+      logits,
+      tf.tensor2d(examples.labels, shape, 'int32'),
+      tf.tensor2d(examples.weights, shape),
     ),
   );
   const box = tf.tidy(() => {
@@ -158,10 +159,51 @@ export function stageLosses(
       tf.reshape(deltas, [-1, 4]) as tf.Tensor2D,
       tf.tensor1d(examples.foreground, 'int32'),
     );
-    const target = tf.tensor2d(examples.boxTargets, [foreground, 4]);
-    return tf.div<tf.Scalar>(boxLossSum(config.boxLoss, predicted, target), boxNormaliser);
+    return boxLossSum(config.boxLoss, predicted, tf.tensor2d(examples.boxTargets, [foreground, 4]));
   });
-  const w = lossScale(config.lossScaling, box, classification);
+  const counts = {examples: examples.examples, foreground, images: examples.images};
+  return scaleLosses(config, normalise(normaliser, {classification, box}, counts, boxLossWeight), counts);
+}
+
+/**
+ * Sums divided by what the config says, which is 1 where there is nothing to count. Takes over the sums.
+ */
+export function normalise(
+  normaliser: NormaliserConfig,
+  sums: LossSums,
+  {examples, foreground, images}: ExampleCounts,
+  boxLossWeight = 1,
+): LossSums {
+  const perClassification = {
+    foreground: Math.max(1, foreground),
+    'foreground+images': foreground + images,
+    examples: Math.max(1, examples),
+  }[normaliser.classification];
+  const perBox = {
+    foreground: Math.max(1, foreground),
+    coordinates: Math.max(1, 4 * foreground),
+    examples: Math.max(1, examples),
+  }[normaliser.box];
+  const classification = tf.div<tf.Scalar>(sums.classification, perClassification);
+  const box = tf.div<tf.Scalar>(sums.box, perBox / boxLossWeight);
+  tf.dispose(Object.values(sums));
+  return {classification, box};
+}
+
+/** L = L_REG + w L_CLS (Eq. 5) of one mini-batch, from normalised losses. Takes them over. */
+export function scaleLosses(
+  {lossScaling}: StageConfig,
+  {classification, box}: LossSums,
+  {examples, foreground}: ExampleCounts,
+): StageLosses {
+  const w = lossScale(lossScaling, box, classification);
   const total = tf.tidy(() => tf.add<tf.Scalar>(box, tf.mul(w, classification)));
-  return {classification, box, w, total, examples: examples.examples, foreground};
+  return {classification, box, w, total, examples, foreground};
+}
+
+/** The losses of a stage with the loss of the masks of its boxes, which nothing scales. */
+export function withMask(losses: StageLosses, mask: tf.Scalar): StageLosses {
+  const total = tf.add<tf.Scalar>(losses.total, mask);
+  losses.total.dispose();
+  return {...losses, mask, total};
 }

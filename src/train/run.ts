@@ -4,7 +4,7 @@ import type {RunConfig} from '../config/run.js';
 import {trainingBatches} from '../data/batches.js';
 import type {Dataset} from '../data/dataset.js';
 import {type DatasetContext, openDataset} from '../data/open.js';
-import {buildDetector, inputStd} from '../detectors/build.js';
+import {buildDetector, hasMasks, inputStd} from '../detectors/build.js';
 import type {Detector} from '../detectors/detector.js';
 import {measureImbalance} from '../detectors/imbalance.js';
 import type {Engine} from '../engine/engine.js';
@@ -128,6 +128,7 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
           imagesPerBatch,
           seed: config.seed,
           startIteration,
+          masks: hasMasks(config.model),
         }),
       evaluate: async () => {
         last = await evaluate();

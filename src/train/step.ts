@@ -11,6 +11,8 @@ export type StageRecord = {
   readonly box: number;
   readonly total: number;
   readonly w: number;
+  /** Where the stage has masks. */
+  readonly mask?: number;
   readonly examples: number;
   readonly foreground: number;
 };
@@ -26,6 +28,9 @@ export type StepRecord = {
 };
 
 const SCALARS = ['classification', 'box', 'total', 'w'] as const satisfies readonly (keyof StageLosses)[];
+
+/** `SCALARS`, and the loss of the masks, which is 0 where there is none. */
+const VALUES_OF_A_STAGE = SCALARS.length + 1;
 
 /**
  * Differentiates the sum of the stage totals and updates the trainable parameters. The host waits for the device
@@ -51,8 +56,8 @@ export async function trainStep(
 
 type Differentiated = {
   readonly stages: readonly (readonly [name: string, losses: StageLosses])[];
-  /** `SCALARS` of each stage, in order. */
-  readonly losses: tf.Tensor1D; // [stages * 4]
+  /** The values of each stage, in order. */
+  readonly losses: tf.Tensor1D; // [stages * VALUES_OF_A_STAGE]
   /** By parameter name. */
   readonly gradients: ReadonlyMap<string, tf.Tensor>;
 };
@@ -64,7 +69,7 @@ function differentiate(detector: Detector, batch: Batch): Differentiated {
     () => {
       const stages = Object.entries(detector.losses(batch));
       // variableGrads disposes what it has not been given back, unless it is kept.
-      const losses = tf.keep(tf.stack(stages.flatMap(([, stage]) => SCALARS.map(key => stage[key]))));
+      const losses = tf.keep(tf.stack(stages.flatMap(([, stage]) => scalarsOf(stage))));
       captured.push({stages, losses: losses as tf.Tensor1D});
       return stages.map(([, stage]) => stage.total).reduce((sum, total) => tf.add<tf.Scalar>(sum, total));
     },
@@ -81,6 +86,11 @@ function differentiate(detector: Detector, batch: Batch): Differentiated {
   return {...forward, gradients};
 }
 
+const scalarsOf = (stage: StageLosses): tf.Scalar[] => [
+  ...SCALARS.map(key => stage[key]),
+  stage.mask ?? tf.scalar(0),
+];
+
 async function readOnce(losses: tf.Tensor1D, norm: tf.Scalar): Promise<readonly number[]> {
   const together = tf.tidy(() => tf.concat([losses, norm.as1D()]));
   try {
@@ -91,14 +101,24 @@ async function readOnce(losses: tf.Tensor1D, norm: tf.Scalar): Promise<readonly 
 }
 
 function toRecord(stages: Differentiated['stages'], values: readonly number[], applied: boolean): StepRecord {
-  const records = stages.map(([name, {examples, foreground}], index) => {
-    const [classification, box, total, w] = values.slice(index * SCALARS.length) as [
+  const records = stages.map(([name, {mask: masks, examples, foreground}], index) => {
+    const [classification, box, total, w, mask] = values.slice(index * VALUES_OF_A_STAGE) as [
+      number,
       number,
       number,
       number,
       number,
     ];
-    return [name, {classification, box, total, w, examples, foreground}] as const;
+    const record = {
+      classification,
+      box,
+      total,
+      w,
+      ...(masks === undefined ? {} : {mask}),
+      examples,
+      foreground,
+    };
+    return [name, record] as const;
   });
   return {
     stages: Object.fromEntries(records),

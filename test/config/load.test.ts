@@ -5,6 +5,7 @@ import test, {type ExecutionContext} from 'ava';
 import {dumpConfig} from '../../src/config/dump.js';
 import {configHash, loadRunConfig} from '../../src/config/load.js';
 import {UsageError} from '../../src/errors.js';
+import {asRetinaNet} from '../retinanet-config.js';
 
 /** A folder with these files, gone when the test ends. */
 async function folder(t: ExecutionContext, files: Readonly<Record<string, string>>): Promise<string> {
@@ -38,7 +39,7 @@ test('a shipped config loads by name, by path and with its suffix', async t => {
 test('a child holds only its differences, and each value knows its file and line', async t => {
   const parent = await loadRunConfig('retinanet_R_50_FPN_1x', {overrides: []});
   const {config, provenance} = await loadRunConfig('retinanet_R_50_FPN_1x_sampling-free', {overrides: []});
-  t.deepEqual(config.model.stages.dense, {
+  t.deepEqual(asRetinaNet(config.model).stages.dense, {
     sampler: {kind: 'all'},
     classificationLoss: {kind: 'cross-entropy'},
     boxLoss: {kind: 'smooth-l1', beta: 0.11},
@@ -102,7 +103,7 @@ test('--set takes scalars, flow maps and list positions, in order', async t => {
     ],
   });
   t.is(config.schedule.baseLr, 0.001);
-  t.deepEqual(config.model.stages.dense.lossScaling, {kind: 'guided', gain: 1});
+  t.deepEqual(asRetinaNet(config.model).stages.dense.lossScaling, {kind: 'guided', gain: 1});
   t.deepEqual(config.schedule.steps, [10, 30]);
   t.deepEqual(config.input.resize, {shortSide: 96, maxLongSide: 128});
   t.is(provenance.get('schedule.baseLr'), '--set schedule.baseLr=1e-3');

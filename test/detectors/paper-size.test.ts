@@ -8,6 +8,7 @@ import {inputStd} from '../../src/detectors/build.js';
 import {retinanet} from '../../src/detectors/retinanet.js';
 import {initialCrossEntropyLoss, initialFocalLoss} from '../../src/sampling-free/initial-loss.js';
 import {FAST_ENGINES, testsOn} from '../engines.js';
+import {asRetinaNet} from '../retinanet-config.js';
 
 const test = testsOn(FAST_ENGINES);
 
@@ -38,10 +39,11 @@ test('at 800/1333 on a photograph, R-50-FPN starts with the losses of Eq. 3 and 
   t.true(Math.min(height, width) >= 800);
   for (const name of ['retinanet_R_50_FPN_1x', 'retinanet_R_50_FPN_1x_sampling-free']) {
     const {config} = await loadRunConfig(name, {overrides: []});
-    const {classificationLoss} = config.model.stages.dense;
+    const model = asRetinaNet(config.model);
+    const {classificationLoss} = model.stages.dense;
     // The authors' N and N_f of COCO train2017, up to a factor: N / N_f = 1122.6.
     const imbalance = {dense: {examples: 1122.6, foreground: 1}};
-    const detector = retinanet(config.model, {classes, seed: 0, imbalance, inputStd: inputStd(config.input)});
+    const detector = retinanet(model, {classes, seed: 0, imbalance, inputStd: inputStd(config.input)});
     const {measured, ratio} = tf.tidy(() => {
       const {classification, examples, foreground} = detector.losses(batch).dense!;
       return {measured: classification.dataSync()[0]!, ratio: examples / foreground};

@@ -9,6 +9,7 @@ import {Random} from '../../src/random/random.js';
 import {Sgd} from '../../src/train/sgd.js';
 import {trainStep} from '../../src/train/step.js';
 import {FAST_ENGINES, testsOn} from '../engines.js';
+import {asRetinaNet} from '../retinanet-config.js';
 import {runConfig} from '../train/run-config.js';
 
 const test = testsOn(FAST_ENGINES);
@@ -125,7 +126,7 @@ const OBJECTS: Batch['targets'] = [
 ];
 
 const build = (dense: Partial<RetinaNetConfig['stages']['dense']>) => {
-  const {model} = runConfig();
+  const model = asRetinaNet(runConfig().model);
   const config = {...model, stages: {dense: {...model.stages.dense, ...dense}}};
   return retinanet(config, {classes: 2, seed: 3, imbalance: {}, inputStd: 1});
 };

@@ -8,6 +8,7 @@ import type {Checkpoint} from '../../src/train/checkpoint-file.js';
 import {train} from '../../src/train/loop.js';
 import {readMetrics} from '../../src/train/run-log.js';
 import {FAST_ENGINES, testsOn} from '../engines.js';
+import {asRetinaNet} from '../retinanet-config.js';
 import {temporaryFolder} from '../temporary-folder.js';
 import {runConfig} from './run-config.js';
 
@@ -38,7 +39,12 @@ async function trainRetinaNet(
   resume?: Checkpoint,
   stopAfter = -1,
 ): Promise<void> {
-  const detector = retinanet(config.model, {classes: 2, seed: config.seed, imbalance: {}, inputStd: 1});
+  const detector = retinanet(asRetinaNet(config.model), {
+    classes: 2,
+    seed: config.seed,
+    imbalance: {},
+    inputStd: 1,
+  });
   const controller = new AbortController();
   await train({
     ...{config, detector, batches, runDir, resume, signal: controller.signal},
@@ -52,7 +58,8 @@ async function trainRetinaNet(
 }
 
 test('RetinaNet that samples continues bit for bit, and leaves no tensor behind', async t => {
-  const {model, ...run} = runConfig({iterations: 3, baseLr: 0.01});
+  const {model: detector, ...run} = runConfig({iterations: 3, baseLr: 0.01});
+  const model = asRetinaNet(detector);
   const dense = {
     ...model.stages.dense,
     sampler: {kind: 'minibatch-biased', n: 64, fraction: 0.5},
