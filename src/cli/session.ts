@@ -1,10 +1,9 @@
 /** What every command that computes needs first: the machine's settings, the engine, and where data lie. */
-import {mkdir} from 'node:fs/promises';
 import {engineOptionsOf, type LoadedMachine, loadMachine} from '../config/machine.js';
 import type {DatasetContext} from '../data/open.js';
 import type {Engine} from '../engine/engine.js';
 import {openEngine} from '../engine/open.js';
-import {writeError} from '../files/write-atomic.js';
+import {makeFolder, writeError} from '../files/write-atomic.js';
 import type {EngineFlags} from './flags.js';
 import {progressBar} from './output.js';
 
@@ -25,7 +24,7 @@ export async function openSession(flags: EngineFlags, quiet = false): Promise<Se
   const {machine} = await loadMachine(machineFlags(flags));
   const engine = await openEngine(machine.engine, engineOptionsOf(machine));
   if (!quiet) process.stderr.write(`engine ${engine.name} (${engine.detail}; ${engine.reason})\n`);
-  await mkdir(machine.cache, {recursive: true}).catch((error: unknown) => {
+  await makeFolder(machine.cache).catch((error: unknown) => {
     throw writeError(machine.cache, error);
   });
   return {machine, engine, data: dataContext(machine)};

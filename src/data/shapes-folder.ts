@@ -1,9 +1,9 @@
 /** The generated data set as a COCO folder of its own: annotations/instances_{train,val}.json, train/ and val/. */
-import {mkdir, rename, rm, stat} from 'node:fs/promises';
+import {rename, rm, stat} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {dataSetSchema} from '../config/run.js';
 import {RunError, UsageError} from '../errors.js';
-import {writeError} from '../files/write-atomic.js';
+import {makeFolder, writeError} from '../files/write-atomic.js';
 import {openShapes} from './shapes/open.js';
 
 export type ShapesFolderOptions = {
@@ -30,7 +30,7 @@ export async function exportShapes(
   const {images, valImages, size, classes, seed} = options;
   const temporary = `${out}.${process.pid}.tmp`;
   try {
-    await mkdir(join(temporary, 'annotations'), {recursive: true});
+    await makeFolder(join(temporary, 'annotations'));
     let before = 0;
     for (const [split, count] of [['train', images] as const, ['val', valImages] as const]) {
       const parsed = dataSetSchema.safeParse({kind: 'shapes', split, images: count, size, classes, seed});

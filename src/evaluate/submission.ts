@@ -6,12 +6,12 @@
  * memory is 12 bytes a detection and one chunk of text, however large the file is.
  */
 import {randomBytes} from 'node:crypto';
-import {type FileHandle, mkdir, open, rename, rm} from 'node:fs/promises';
+import {type FileHandle, open, rename, rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {PassThrough, Readable} from 'node:stream';
 import {ZipFile} from 'yazl';
 import {RunError, UsageError} from '../errors.js';
-import {writeError} from '../files/write-atomic.js';
+import {makeFolder, writeError} from '../files/write-atomic.js';
 import {sortByFallingScore} from './score-order.js';
 import type {SubmissionImages} from './submission-images.js';
 
@@ -178,7 +178,7 @@ async function writeZip(
 ): Promise<Written> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    await mkdir(dirname(path), {recursive: true});
+    await makeFolder(dirname(path));
     const file = await open(temporary, 'wx');
     let written: Written;
     try {

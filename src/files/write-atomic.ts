@@ -1,6 +1,6 @@
 /** Files that are either the old version or the new one, whatever happens in between. */
 import {randomBytes} from 'node:crypto';
-import {mkdir, open, rename, rm} from 'node:fs/promises';
+import {mkdir, open, rename, rm, stat} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {RunError} from '../errors.js';
 
@@ -36,6 +36,33 @@ export function writeError(path: string, error: unknown): Error {
 }
 
 /**
+ * Makes a folder and those above it where they are missing. Node's own recursive mkdir never returns where a file system
+ * that has a folder takes no new one in it and calls that ENOENT, as /proc does.
+ * @returns the topmost folder that was made; undefined when `path` was there
+ * @throws what the file system says when it cannot be made: `writeError` words it
+ */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  try {
+    await mkdir(path);
+    return path;
+  } catch (error) {
+    if (await isFolder(path)) return undefined;
+    const parent = dirname(path);
+    if (errorCode(error) !== 'ENOENT' || parent === path || (await isFolder(parent))) throw error;
+    const made = await makeFolder(parent);
+    await mkdir(path).catch(async (later: unknown) => {
+      // Another process may have been faster.
+      if (!(await isFolder(path))) throw later;
+    });
+    return made ?? path;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
+/**
  * Writes `chunks` to a temporary file beside `path`, flushes it to disk and renames it into place; on failure the
  * old file is untouched and the temporary one is gone.
  * @throws RunError when the disk is full or the folder is not writable.
@@ -45,9 +72,11 @@ export async function writeFileAtomic(
   data: string | Uint8Array | Iterable<Uint8Array>,
 ): Promise<void> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  // Renaming onto a folder fails in as many ways as there are systems.
+  if (await isFolder(path)) throw new RunError(`cannot write ${path}: it is a folder; name a file`);
   const chunks = typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : data;
   try {
-    await mkdir(dirname(path), {recursive: true});
+    await makeFolder(dirname(path));
     const file = await open(temporary, 'wx');
     try {
       for (const chunk of chunks) await writeAll(file, chunk);

@@ -2,12 +2,12 @@
  * One process at a time in a run's folder: run.lock names the process that writes there. What a killed process left
  * behind is taken over.
  */
-import {mkdir, readFile, rm, rmdir, writeFile} from 'node:fs/promises';
+import {readFile, rm, rmdir, writeFile} from 'node:fs/promises';
 import {hostname} from 'node:os';
 import {join} from 'node:path';
 import {z} from 'zod';
 import {UsageError} from '../errors.js';
-import {errorCode, writeError} from '../files/write-atomic.js';
+import {errorCode, makeFolder, writeError} from '../files/write-atomic.js';
 
 const ownerSchema = z.object({pid: z.int().positive(), host: z.string()});
 type Owner = z.infer<typeof ownerSchema>;
@@ -26,7 +26,7 @@ export async function lockRunFolder(runDir: string): Promise<RunLock> {
   const path = join(runDir, 'run.lock');
   let made: string | undefined;
   try {
-    made = await mkdir(runDir, {recursive: true});
+    made = await makeFolder(runDir);
     if (!(await create(path))) {
       const owner = await readOwner(path);
       if (owner === 'unknown' || (owner !== 'gone' && isAtWork(owner))) throw refusal(runDir, path, owner);

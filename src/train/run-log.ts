@@ -6,11 +6,11 @@
  *     result.json         status, times, provenance      events.out.*       the metrics for TensorBoard
  *     checkpoints/        checkpoint.ts                  run.lock           run-lock.ts, while it is trained
  */
-import {mkdir, readFile, stat} from 'node:fs/promises';
+import {readFile, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {z} from 'zod';
 import {RunError, UsageError} from '../errors.js';
-import {errorCode, writeError, writeFileAtomic} from '../files/write-atomic.js';
+import {errorCode, makeFolder, writeError, writeFileAtomic} from '../files/write-atomic.js';
 import {filterJsonLines, JsonLines, readJsonLines} from './json-lines.js';
 import {loggedNumber, toLoggedJson} from './logged-number.js';
 import {TensorBoardWriter} from './tensorboard.js';
@@ -30,6 +30,8 @@ const metricsSchema = z.object({
       box: loggedNumber,
       total: loggedNumber,
       w: loggedNumber,
+      /** Where the stage has masks. */
+      mask: loggedNumber.optional(),
       examples: loggedNumber,
       foreground: loggedNumber,
     }),
@@ -145,7 +147,7 @@ export class RunLog {
    * @throws RunError when the folder is not writable
    */
   static async open(runDir: string, description: RunDescription, done: number | undefined): Promise<RunLog> {
-    await mkdir(runDir, {recursive: true}).catch((error: unknown) => {
+    await makeFolder(runDir).catch((error: unknown) => {
       throw writeError(runDir, error);
     });
     if (done === undefined) await requireNoRun(runDir);
@@ -197,7 +199,9 @@ function boardScalars({lr, total, gradNorm, imagesPerSecond, stages}: Metrics): 
     'train/imagesPerSecond': imagesPerSecond,
   };
   for (const [stage, losses] of Object.entries(stages)) {
-    for (const [name, value] of Object.entries(losses)) scalars[`${stage}/${name}`] = value;
+    for (const [name, value] of Object.entries(losses)) {
+      if (value !== undefined) scalars[`${stage}/${name}`] = value;
+    }
   }
   return scalars;
 }

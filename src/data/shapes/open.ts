@@ -1,11 +1,11 @@
 /** Generated scenes as a data set: written as COCO files at the first use, read from them at every use. */
 import {createHash, randomBytes} from 'node:crypto';
-import {mkdir, open, readdir, rename, rm, stat} from 'node:fs/promises';
+import {open, readdir, rename, rm, stat} from 'node:fs/promises';
 import {basename, dirname, join} from 'node:path';
 import sharp from 'sharp';
 import type {DataSetConfig} from '../../config/run.js';
 import {RunError} from '../../errors.js';
-import {errorCode, writeError, writeFileAtomic} from '../../files/write-atomic.js';
+import {errorCode, makeFolder, writeError, writeFileAtomic} from '../../files/write-atomic.js';
 import {loadCoco} from '../coco.js';
 import {concurrently} from '../concurrently.js';
 import type {Dataset} from '../dataset.js';
@@ -56,7 +56,7 @@ async function exists(path: string): Promise<boolean> {
 async function generate(config: ShapesConfig, folder: string, {onProgress}: ShapesContext): Promise<void> {
   const temporary = `${folder}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    await mkdir(join(temporary, IMAGES), {recursive: true});
+    await makeFolder(join(temporary, IMAGES));
     await removeAbandoned(folder);
     const scenes = await writeImages(config, join(temporary, IMAGES), onProgress);
     await writeFileAtomic(join(temporary, ANNOTATIONS), JSON.stringify(cocoInstances(config, scenes)));
