@@ -75,10 +75,12 @@ export async function reportEvaluation(
   for (const warning of [...warnings, ...cocoWarnings(groundTruth, results, evaluation.parameters)]) {
     process.stderr.write(`warning: ${describeWarning(warning)}\n`);
   }
-  const errors =
-    analyze === undefined ? '' : await analyseInto(analyze, {groundTruth, results, evaluation}, stop);
+  // Figures are shown before anything is written: a full disk does not take them away.
+  if (json !== '-') await writeOut(formatCocoStats(evaluation));
   if (json !== undefined) await stop.writing(() => writeJson(json, statsJson(evaluation)));
-  if (json !== '-') await writeOut(`${formatCocoStats(evaluation)}${errors}`);
+  if (analyze === undefined) return;
+  const errors = await analyseInto(analyze, {groundTruth, results, evaluation}, stop);
+  if (json !== '-') await writeOut(`\n${errors}`);
 }
 
 export type EvaluatedColumns = {
@@ -101,5 +103,5 @@ async function analyseInto(
   const analysis = stop.busy(() => analyse(groundTruth, results, evaluation));
   const paths = await stop.writing(() => writeAnalysisFiles(folder, analysis));
   process.stderr.write(`analysis: ${paths.length} files in ${folder}\n`);
-  return `\n${formatErrors(analysis.errors)}`;
+  return formatErrors(analysis.errors);
 }

@@ -46,6 +46,6 @@ export async function checkAnnotations(annotations: string, flags: EvalFlags, st
   const check = stop.busy(() => selfCheck(groundTruth, changes));
   for (const warning of warnings) process.stderr.write(`warning: ${describeWarning(warning)}\n`);
   const {json} = flags;
-  if (json !== undefined) await stop.writing(() => writeJson(json, selfCheckJson(check)));
   if (json !== '-') await writeOut(formatSelfCheck(check));
+  if (json !== undefined) await stop.writing(() => writeJson(json, selfCheckJson(check)));
 }

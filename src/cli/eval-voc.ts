@@ -34,6 +34,7 @@ export async function reportVoc(
   for (const {kind, count, example} of notices) {
     process.stderr.write(`warning: ${count} x ${kind}, such as ${example}\n`);
   }
-  if (json !== undefined) await stop.writing(() => writeJson(json, vocStatsJson(evaluation)));
+  // Figures are shown before anything is written: a full disk does not take them away.
   if (json !== '-') await writeOut(formatVocStats(evaluation));
+  if (json !== undefined) await stop.writing(() => writeJson(json, vocStatsJson(evaluation)));
 }
