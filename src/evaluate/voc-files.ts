@@ -231,11 +231,11 @@ export async function writeVocResults(
   const unfit = classNames.find(name => /[/\\\p{Cc}]/u.test(name));
   if (unfit !== undefined)
     throw new RunError(
-      `class ${JSON.stringify(unfit)} cannot be part of a file's name; write COCO results instead`,
+      `class ${describe(unfit)} cannot be part of a file's name; write COCO results instead`,
     );
   const unnamed = results.imageOf.find(image => !isVocName(imageNames[image]!));
   if (unnamed !== undefined) {
-    const name = JSON.stringify(imageNames[unnamed]);
+    const name = describe(imageNames[unnamed]);
     throw new RunError(`image ${name}: VOC's format cannot hold such a name; write COCO results instead`);
   }
   for (const [classIndex, name] of classNames.entries()) {

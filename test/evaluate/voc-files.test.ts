@@ -268,6 +268,10 @@ test('names that the format cannot hold are refused before anything is written',
     instanceOf: RunError,
     message: `class "a/b" cannot be part of a file's name; write COCO results instead`,
   });
+  await t.throwsAsync(writeVocResults(folder, results, {...GROUND_TRUTH, classNames: ['/'.repeat(1000)]}), {
+    instanceOf: RunError,
+    message: /^class "\/{50,60}\.\.\." cannot be part of a file's name/,
+  });
   await t.throwsAsync(writeVocResults(folder, results, {...GROUND_TRUTH, imageNames: ['a\nb']}), {
     instanceOf: RunError,
     message: `image "a\\nb": VOC's format cannot hold such a name; write COCO results instead`,
