@@ -3,6 +3,7 @@
  * checked here byte by byte, what is inside them by JSON.parse.
  */
 import {RunError} from '../errors.js';
+import {findNotANumber} from './json-not-a-number.js';
 import {describe} from './json-record.js';
 import {
   BACKSLASH,
@@ -17,6 +18,7 @@ import {
   oneLine,
   QUOTE,
   STRUCTURE,
+  soleScalar,
   startOfText,
 } from './json-syntax.js';
 
@@ -92,7 +94,7 @@ export class JsonSplitter {
           i++;
           continue;
         }
-        const consumed = this.structure(chunk[i] as number, i);
+        const consumed = this.structure(chunk[i] as number, i, chunk);
         if (consumed) {
           i++;
           continue;
@@ -126,10 +128,15 @@ export class JsonSplitter {
   }
 
   /** Takes one byte of the structure around values; false if a value (or key) begins with it. */
-  private structure(byte: number, i: number): boolean {
+  private structure(byte: number, i: number, chunk: Buffer): boolean {
     switch (this.expected) {
       case 'document':
-        if (byte !== OPEN_ARRAY && byte !== OPEN_OBJECT) throw this.notJson(byte, i, '{ or [');
+        if (byte !== OPEN_ARRAY && byte !== OPEN_OBJECT) {
+          const value = soleScalar(chunk, i);
+          if (value !== undefined)
+            throw new RunError(`${this.path} is ${value}; expected a list or an object`);
+          throw this.notJson(byte, i, '{ or [');
+        }
         this.kind = byte === OPEN_ARRAY ? 'array' : 'object';
         this.expected = byte === OPEN_ARRAY ? 'element-or-end' : 'key-or-end';
         if (byte === OPEN_ARRAY) this.openArray('');
@@ -255,6 +262,12 @@ export class JsonSplitter {
     try {
       return JSON.parse(text);
     } catch (error) {
+      const wrong = findNotANumber(text);
+      if (wrong !== undefined)
+        throw new RunError(
+          `${this.path}: ${this.place()}${wrong.path}: expected a number, found ${wrong.word} ` +
+            '(not JSON, though Python writes it); write a finite number or leave the record out',
+        );
       const reason = error instanceof Error ? oneLine(error.message) : String(error);
       throw new RunError(
         `${this.path}: ${this.where()} is not valid JSON (it ends at byte ${this.offset + end}): ${reason}`,
@@ -288,13 +301,18 @@ export class JsonSplitter {
       case 'element-or-end':
       case 'element':
       case 'comma-or-end-of-array':
-        return `${this.section === '' ? 'element ' : shown(this.section)}[${this.count}]`;
+        return `${this.section === '' ? 'element ' : ''}${this.place()}`;
       case 'colon':
       case 'member':
         return describe(this.key);
       default:
         return this.key === '' ? 'its first key' : `what follows ${describe(this.key)}`;
     }
+  }
+
+  /** The element or member that is being read, as a path. */
+  private place(): string {
+    return this.expected === 'member' ? shown(this.key) : `${shown(this.section)}[${this.count}]`;
   }
 
   private notJson(byte: number, i: number, expected: string): RunError {

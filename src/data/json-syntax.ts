@@ -45,3 +45,12 @@ export function oneLine(message: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
   return message.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').slice(0, 160);
 }
+
+/** The number or word that the whole document is, such as null. */
+export function soleScalar(chunk: Buffer, from: number): string | undefined {
+  const text = chunk
+    .toString('latin1', from, from + 40)
+    .replace(/\0.*$/s, '')
+    .trim();
+  return /^(null|true|false|NaN|-?\d+(\.\d+)?)$/.test(text) ? text : undefined;
+}

@@ -67,6 +67,11 @@ const brokenAnnotations: readonly (readonly [name: string, content: unknown, mes
   ['is not JSON', 'images: []', /is not valid JSON: expected \{ or \[/],
   ['is empty', '', /is empty/],
   ['is a results file', [RESULT], /is a list; annotations are an object.*is it the results file\?/],
+  [
+    'has an area that is no number',
+    '{"images": [], "annotations": [{"id": 1, "area": Infinity}], "categories": []}',
+    /: annotations\[0\]\.area: expected a number, found Infinity/,
+  ],
   ['has no annotations', {images: [], categories: []}, /has no list "annotations"/],
   [
     'has a text as id',
@@ -109,8 +114,15 @@ const brokenResults: readonly (readonly [name: string, content: unknown, message
   [
     'has a NaN score',
     '[{"image_id": 7, "category_id": 3, "bbox": [1, 2, 3, 4], "score": NaN}]',
-    /\[0\] is not valid JSON.*NaN/,
+    /: \[0\]\.score: expected a number, found NaN \(not JSON, though Python writes it\)/,
   ],
+  [
+    'has an infinite corner',
+    '[{"image_id": 7, "category_id": 3, "note": "NaN, \\" NaN", "bbox": [1, 2, 3, -Infinity], "score": NaN}]',
+    /: \[0\]\.bbox\[3\]: expected a number, found -Infinity/,
+  ],
+  ['has a broken record', '[{"image_id": 7, "score": NaN, "bbox" [1]}]', /element \[0\] is not valid JSON/],
+  ['is null', ' null\n', /\.json is null; expected a list or an object/],
   ['has a null score', [RESULT, {...RESULT, score: null}], /\[1\]\.score: expected a number, found null/],
   [
     'has an infinite score',
