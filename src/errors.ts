@@ -1,15 +1,17 @@
 /** Errors that a person can act on: one line that says what, where and what to do. Anything else is a bug. */
 
-/** One line whatever it quotes of a file or of its name, with nothing in it that a terminal obeys: escaped as in JSON. */
+/** Text from a file on one line, with nothing in it that a terminal obeys: control characters escaped as in JSON. */
+export function visibleText(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\u2028\u2029\ufffe\uffff]/gu,
+    c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** One line whatever it quotes of a file or of its name. */
 class OneLineError extends Error {
   constructor(message: string, options?: ErrorOptions) {
-    super(
-      message.replaceAll(
-        /[\p{Cc}\u2028\u2029]/gu,
-        c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-      ),
-      options,
-    );
+    super(visibleText(message), options);
   }
 }
 

@@ -10,7 +10,7 @@ import {exportShapes} from '../data/shapes-folder.js';
 import {datasetStats, imbalanceStats} from '../data/stats.js';
 import {formatImbalance, formatReport, formatStats} from '../data/stats-text.js';
 import {anchorImbalance} from '../detectors/imbalance.js';
-import {UsageError} from '../errors.js';
+import {UsageError, visibleText} from '../errors.js';
 import {dataOption, jsonOption, parseChoice, parseWhole, presetOption, setOption} from './flags.js';
 import {progressBar, writeJson, writeOut} from './output.js';
 
@@ -82,7 +82,7 @@ async function openFlagged(flags: DataFlags, config: RunConfig): Promise<Dataset
 
 function warnOf({notices}: Dataset): void {
   for (const {kind, count, example} of notices)
-    process.stderr.write(`warning: ${kind}: ${count}, such as ${example}\n`);
+    process.stderr.write(`warning: ${visibleText(`${kind}: ${count}, such as ${example}`)}\n`);
 }
 
 async function showStats(flags: DataFlags): Promise<void> {

@@ -1,5 +1,6 @@
 /** `sf eval --metric voc`: PASCAL VOC's figures of files of detections, without a model. */
 import type {DatasetNotice} from '../data/dataset.js';
+import {visibleText} from '../errors.js';
 import type {VocGroundTruth, VocResults} from '../evaluate/voc-data.js';
 import {evaluateVoc} from '../evaluate/voc-eval.js';
 import {readVocGroundTruth, readVocResults} from '../evaluate/voc-files.js';
@@ -32,7 +33,7 @@ export async function reportVoc(
     evaluateVoc(groundTruth, results, iou === undefined ? {} : {iouThresholds: iou}),
   );
   for (const {kind, count, example} of notices) {
-    process.stderr.write(`warning: ${count} x ${kind}, such as ${example}\n`);
+    process.stderr.write(`warning: ${visibleText(`${count} x ${kind}, such as ${example}`)}\n`);
   }
   // Figures are shown before anything is written: a full disk does not take them away.
   if (json !== '-') await writeOut(formatVocStats(evaluation));

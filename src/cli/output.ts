@@ -1,12 +1,14 @@
 /** What commands write: JSON for programs, progress for people. Progress goes to stderr, so that stdout stays data. */
 import {SingleBar} from 'cli-progress';
+import {visibleText} from '../errors.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
 
 /** Typed arrays as lists; JSON has no NaN or infinity, which become null. */
 function jsonText(value: unknown): string {
   const lists = (_key: string, part: unknown) =>
     ArrayBuffer.isView(part) && !(part instanceof DataView) ? Array.from(part as Float64Array) : part;
-  return `${JSON.stringify(value, lists, 2)}\n`;
+  // JSON escapes the controls below U+0020 only; the same text with the others escaped.
+  return `${JSON.stringify(value, lists, 2).replaceAll(/[\u007f-\u009f]/g, visibleText)}\n`;
 }
 
 /** Writes text to stdout and waits until it is out; the frame of the command ends the process where that fails. */

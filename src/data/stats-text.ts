@@ -1,4 +1,5 @@
 /** Data-set figures and findings for people; `--json` writes the plain objects. */
+import {visibleText} from '../errors.js';
 import type {DataReport, Finding} from './check.js';
 import type {DatasetStats, ImbalanceStats, Spread} from './stats.js';
 
@@ -23,7 +24,7 @@ export function formatStats(stats: DatasetStats): string {
   const classes = [
     ['class', 'id', 'images', 'objects', 'share', 'crowds', 'ignored'],
     ...stats.classes.map(({name, categoryId, images, objects, crowds, ignored}) => [
-      name,
+      visibleText(name),
       String(categoryId),
       whole(images),
       whole(objects),

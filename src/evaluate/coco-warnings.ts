@@ -1,4 +1,5 @@
 /** What a COCO evaluation does to its input that a user may not expect: found here as data, printed by the commands. */
+import {visibleText} from '../errors.js';
 import {areaOfRuns} from '../masks/mask.js';
 import type {CocoGroundTruth, CocoResults} from './coco-data.js';
 import type {CocoParameters} from './coco-parameters.js';
@@ -114,8 +115,12 @@ function checkAreas(warnings: WarningCounter, {masks, areas}: CocoResults): void
   if (other >= 0) warnings.add('area-of-box', `result ${other}`, areas.length);
 }
 
-/** The warning as one sentence. */
-export function describeWarning({kind, count, example}: CocoWarning): string {
+/** The warning as one sentence. Names out of files are in it: control characters are shown as escapes. */
+export function describeWarning(warning: CocoWarning): string {
+  return visibleText(sentence(warning));
+}
+
+function sentence({kind, count, example}: CocoWarning): string {
   const records = (noun: string) =>
     `${count} ${noun}${count === 1 ? '' : 's'} (${example}${count > 1 ? ' first' : ''})`;
   switch (kind) {

@@ -1,4 +1,5 @@
 /** A COCO evaluation for people (a table) and for programs (JSON). */
+import {visibleText} from '../errors.js';
 import type {CategoryEvaluation, CocoEvaluation} from './coco-eval.js';
 import {type CocoParameters, IOU_THRESHOLDS} from './coco-parameters.js';
 import {
@@ -82,7 +83,7 @@ function categoryRow({curves, parameters}: CocoEvaluation, category: CategoryEva
   const {areaRanges, maxDetections} = parameters;
   const area = areaRanges.findIndex(({label}) => label === 'all');
   return [
-    category.name,
+    visibleText(category.name),
     ...PRECISIONS.map(name => figure(category[name])),
     figure(meanRecall(curves, {category: k, area, max: maxDetections.length - 1})),
     String(category.groundTruths),

@@ -1,4 +1,5 @@
 /** A PASCAL VOC evaluation for people (tables) and for programs (JSON). */
+import {visibleText} from '../errors.js';
 import {alignColumns} from '../report/align-columns.js';
 import type {VocClassEvaluation, VocEvaluation} from './voc-eval.js';
 
@@ -46,7 +47,7 @@ export function formatVocStats({means, classes, leftOut}: VocEvaluation): string
 
 /** A few names, and how many more. */
 function someOf(names: readonly string[]): string {
-  const shown = names.slice(0, 5).join(', ');
+  const shown = names.slice(0, 5).map(visibleText).join(', ');
   return names.length <= 5 ? shown : `${shown} and ${names.length - 5} more`;
 }
 

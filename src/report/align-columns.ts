@@ -1,5 +1,9 @@
 /** Rows of cells as lines of aligned text: the first column to the left, the others to the right. */
-export function alignColumns(rows: readonly (readonly string[])[], gap = 2): string {
+import {visibleText} from '../errors.js';
+
+/** Cells may hold names out of files: control characters are shown as escapes. */
+export function alignColumns(cells: readonly (readonly string[])[], gap = 2): string {
+  const rows = cells.map(row => row.map(visibleText));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);

@@ -1,4 +1,5 @@
-/** Comma-separated values as RFC 4180 has them, safe to open in a spreadsheet. */
+/** Comma-separated values as RFC 4180 has them, safe to open in a spreadsheet and to show on a terminal. */
+import {visibleText} from '../errors.js';
 
 /** Text, a number with all its digits, or nothing. */
 export type CsvCell = string | number | null;
@@ -17,7 +18,9 @@ export function csvText(rows: readonly (readonly CsvCell[])[]): string {
 function csvCell(cell: CsvCell): string {
   if (cell === null) return '';
   if (typeof cell === 'number') return String(cell);
-  const text = FORMULA.test(cell) ? `'${cell}` : cell;
+  // Tabs and line ends are CSV's own; other control characters are shown as escapes.
+  const shown = cell.replaceAll(/[^\t\r\n]+/g, visibleText);
+  const text = FORMULA.test(shown) ? `'${shown}` : shown;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

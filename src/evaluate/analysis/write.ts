@@ -1,5 +1,6 @@
 /** The analysis of an evaluation as files: tables as CSV, charts as SVG, a summary as JSON. */
 import {join} from 'node:path';
+import {visibleText} from '../../errors.js';
 import {writeFileAtomic} from '../../files/write-atomic.js';
 import type {CocoGroundTruth, CocoResults} from '../coco-data.js';
 import type {CocoEvaluation} from '../coco-eval.js';
@@ -63,7 +64,8 @@ export async function writeAnalysisFiles(folder: string, analysis: Analysis): Pr
 }
 
 function jsonText(value: object): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  // JSON escapes the controls below U+0020 only; the same text with the others escaped.
+  return `${JSON.stringify(value, null, 2).replaceAll(/[\u007f-\u009f]/g, visibleText)}\n`;
 }
 
 /** Confusions that the summary lists. */
