@@ -1,10 +1,11 @@
 /** `sf eval RUN`: a trained detector on a data set, by COCO's or VOC's figures or for COCO's test server. */
 import type {Dataset} from '../data/dataset.js';
 import {openDataset, parseDataFlag} from '../data/open.js';
+import {hasMasks} from '../detectors/build.js';
 import type {Engine} from '../engine/engine.js';
 import {UsageError} from '../errors.js';
 import {fromDataset, toResults} from '../evaluate/coco-data.js';
-import {type TimedDetections, timeDetector} from '../evaluate/evaluate-detector.js';
+import {ofMasks, type TimedDetections, timeDetector} from '../evaluate/evaluate-detector.js';
 import {writeEvaluation} from '../evaluate/evaluation-files.js';
 import {evaluationOrigin} from '../evaluate/evaluation-origin.js';
 import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
@@ -26,6 +27,11 @@ type RunUse = 'run' | 'run-voc' | 'run-submit';
 export async function evaluateRun(use: RunUse, run: string, flags: EvalFlags, stop: Stop): Promise<void> {
   // Flags are looked at before hours of inference, not after.
   if (use === 'run-submit') submissionTarget(flags);
+  if (use === 'run-submit' && flags.iouType === 'segm') {
+    throw new UsageError(
+      'masks of a run are submitted from its file: sf eval --annotations ... --results RUN/detections.json --iou-type segm --submit ...',
+    );
+  }
   const split = parseChoice('--split', ['train', 'val'], flags.split ?? 'val');
   const session = await openSession(flags);
   const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);
@@ -33,7 +39,11 @@ export async function evaluateRun(use: RunUse, run: string, flags: EvalFlags, st
   const data = flags.data === undefined ? model.loaded.config.data : parseDataFlag(flags.data);
   const dataset = await openDataset(data[split], session.data);
   requireSameClasses(run, model, dataset);
-  const groundTruth = fromDataset(dataset);
+  const masks = flags.iouType === 'segm';
+  if (masks && !hasMasks(model.loaded.config.model)) {
+    throw new UsageError(`${run} finds boxes, no masks; leave out --iou-type segm`);
+  }
+  const groundTruth = fromDataset(dataset, {masks});
   const changes = await parametersOf(flags, groundTruth);
   if (use !== 'run-submit') {
     for (const {kind, count, example} of dataset.notices) warn(`${count} x ${kind}, such as ${example}`);
@@ -50,7 +60,8 @@ export async function evaluateRun(use: RunUse, run: string, flags: EvalFlags, st
         stop,
       );
     case 'run': {
-      const results = toResults(found.detections, dataset);
+      const detected = toResults(found.detections, dataset);
+      const results = masks ? ofMasks(detected) : detected;
       const evaluation = await evaluateColumns(groundTruth, results, changes, flags);
       if (flags.out !== undefined) {
         const {out} = flags;

@@ -3,7 +3,6 @@
  * library is imported only for a run: files alone are evaluated without one.
  */
 import {Command} from 'commander';
-import {UsageError} from '../errors.js';
 import {type EvalFlags, parseIou, parseIouType, parseMaxDets, parseMetric, useOf} from './eval-flags.js';
 import {type Stop, stoppable} from './eval-stop.js';
 import {addEngineOptions, dataOption, jsonOption, parseList, parseWhole, setOption} from './flags.js';
@@ -86,11 +85,6 @@ async function evaluateRunFor(
   flags: EvalFlags,
   stop: Stop,
 ): Promise<void> {
-  if (flags.iouType === 'segm') {
-    throw new UsageError(
-      'the detectors of sf find boxes: --iou-type segm is for --annotations and --results',
-    );
-  }
   const {evaluateRun} = await import('./eval-run.js');
   await evaluateRun(use, run, flags, stop);
 }

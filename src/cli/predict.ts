@@ -8,6 +8,8 @@ import type {Detections} from '../detectors/detector.js';
 import {RunError, UsageError} from '../errors.js';
 import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
 import {writeError, writeFileAtomic} from '../files/write-atomic.js';
+import type {Mask} from '../masks/mask.js';
+import {formatRunLengths} from '../masks/run-length-text.js';
 import {drawDetections} from '../report/drawing.js';
 import {addEngineOptions, type EngineFlags, parseNumber, setOption} from './flags.js';
 import {writeJson} from './output.js';
@@ -87,7 +89,7 @@ async function detectFile({detector, loaded}: LoadedDetector, path: string): Pro
 }
 
 /** COCO's fields, with the class's name, by falling score. */
-function toRecords({boxes, scores, classes}: Detections, {checkpoint}: LoadedDetector): object[] {
+function toRecords({boxes, scores, classes, masks}: Detections, {checkpoint}: LoadedDetector): object[] {
   const {classNames, categoryIds} = checkpoint.state;
   return Array.from(scores, (score, i) => {
     const [x1, y1, x2, y2] = [boxes[4 * i]!, boxes[4 * i + 1]!, boxes[4 * i + 2]!, boxes[4 * i + 3]!];
@@ -95,9 +97,15 @@ function toRecords({boxes, scores, classes}: Detections, {checkpoint}: LoadedDet
       category_id: categoryIds[classes[i]! - 1],
       category: classNames[classes[i]! - 1],
       bbox: [x1, y1, x2 - x1, y2 - y1],
+      ...(masks === undefined ? {} : {segmentation: segmentationOf(masks[i]!)}),
       score,
     };
   });
+}
+
+/** COCO's compressed run lengths. */
+function segmentationOf(mask: Mask): object {
+  return {size: [mask.height, mask.width], counts: formatRunLengths(mask)};
 }
 
 /** PNG names of the drawings, all different; files of the same name from different folders get a number. */

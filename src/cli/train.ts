@@ -194,8 +194,9 @@ class TrainDisplay implements RunListener {
 
 function describeLosses({total, lr, stages}: Metrics): string {
   const parts = Object.entries(stages).map(
-    ([name, {classification, box, w}]) =>
-      `${name} cls ${classification.toPrecision(3)} box ${box.toPrecision(3)} w ${w.toPrecision(3)}`,
+    ([name, {classification, box, w, mask}]) =>
+      `${name} cls ${classification.toPrecision(3)} box ${box.toPrecision(3)} w ${w.toPrecision(3)}` +
+      (mask === undefined ? '' : ` mask ${mask.toPrecision(3)}`),
   );
   return `loss ${total.toPrecision(3)} (${parts.join('; ')}), lr ${lr.toPrecision(3)}`;
 }
@@ -203,7 +204,13 @@ function describeLosses({total, lr, stages}: Metrics): string {
 async function reportResult(result: FinishedRun, runDir: string, json: string | undefined): Promise<void> {
   const {status, iterations, trainingSeconds, divergence, final} = result;
   if (json !== undefined) {
-    const figures = final === undefined ? {} : statsJson(final.evaluation);
+    const figures =
+      final === undefined
+        ? {}
+        : {
+            ...statsJson(final.evaluation),
+            ...(final.masks === undefined ? {} : {masks: statsJson(final.masks)}),
+          };
     await writeJson(json, {status, iterations, trainingSeconds, divergence, runDir, ...figures});
   }
   const time = `${iterations} iterations in ${formatDuration(trainingSeconds)}`;
@@ -215,5 +222,11 @@ async function reportResult(result: FinishedRun, runDir: string, json: string | 
       : 'interrupted before the first step; there is nothing to continue, start it again',
   };
   process.stderr.write(`${lines[status]}\nrun folder: ${runDir}\n`);
-  if (final !== undefined && json !== '-') await writeOut(formatCocoStats(final.evaluation));
+  if (final === undefined || json === '-') return;
+  await writeOut(
+    [final.evaluation, final.masks]
+      .flatMap(of => of ?? [])
+      .map(formatCocoStats)
+      .join('\n'),
+  );
 }

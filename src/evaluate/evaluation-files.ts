@@ -29,13 +29,14 @@ const evaluationSchema = z.object({
  */
 export async function writeEvaluation(
   folder: string,
-  {evaluation, detections, seconds}: DetectorEvaluation,
+  {evaluation, masks, detections, seconds}: DetectorEvaluation,
   dataset: Dataset,
   origin: EvaluationOrigin,
 ): Promise<void> {
   await writeCocoResults(join(folder, DETECTIONS), toResults(detections, dataset));
   const figures = {
     ...statsJson(evaluation),
+    ...(masks === undefined ? {} : {masks: statsJson(masks)}),
     dataset: dataset.name,
     images: dataset.images.length,
     inferenceSeconds: seconds,

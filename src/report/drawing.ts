@@ -1,6 +1,7 @@
-/** Detections drawn on their image: boxes with class name and score. */
-import sharp from 'sharp';
+/** Detections drawn on their image: boxes with class name and score, and masks where there are any. */
+import sharp, {type OverlayOptions} from 'sharp';
 import type {Detections} from '../detectors/detector.js';
+import {decodeMask} from '../masks/mask.js';
 import {escapeXml} from './xml.js';
 
 export type DrawingOptions = {
@@ -35,9 +36,31 @@ export async function drawDetections(
   const {data, info} = await sharp(path).autoOrient().removeAlpha().png().toBuffer({resolveWithObject: true});
   const overlay = Buffer.from(overlaySvg({width: info.width, height: info.height}, detections, options));
   return sharp(data)
-    .composite([{input: overlay, left: 0, top: 0}])
+    .composite([...maskLayers(info, detections, options), {input: overlay, left: 0, top: 0}])
     .png()
     .toBuffer();
+}
+
+/** How much of a pixel is the mask's colour. */
+const MASK_OPACITY = 0.45;
+
+/** Masks of the detections that are drawn, as one transparent picture; of overlapping ones the strongest is seen. */
+function maskLayers(
+  {width, height}: {readonly width: number; readonly height: number},
+  {masks, scores, classes}: Detections,
+  {minScore}: DrawingOptions,
+): OverlayOptions[] {
+  if (masks === undefined) return [];
+  const pixels = new Uint8Array(4 * width * height);
+  for (let i = scores.length - 1; i >= 0; i--) {
+    if (scores[i]! < minScore) continue;
+    const colour = Buffer.from(COLOURS[(classes[i]! - 1) % COLOURS.length]!.slice(1), 'hex');
+    const rgba = [...colour, Math.round(255 * MASK_OPACITY)];
+    decodeMask(masks[i]!).forEach((inside, pixel) => {
+      if (inside === 1) pixels.set(rgba, 4 * pixel);
+    });
+  }
+  return [{input: Buffer.from(pixels.buffer), raw: {width, height, channels: 4}, left: 0, top: 0}];
 }
 
 /** Lines and letters scale with the image, so that a drawing looks the same at 160 and at 4000 pixels. */

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type {DataSetConfig, RunConfig} from '../config/run.js';
 import type {Batch} from '../data/batch.js';
 import {paddedSize, resizedSize, type Size} from '../data/resize.js';
-import {buildDetector, inputStd} from '../detectors/build.js';
+import {buildDetector, inputStd, stagesOf} from '../detectors/build.js';
 import {Random} from '../random/random.js';
 import {Sgd} from './sgd.js';
 import {trainStep} from './step.js';
@@ -28,7 +28,9 @@ export async function estimateIterationSeconds(config: RunConfig): Promise<numbe
     input.sizeDivisor,
   );
   const classes = classCount(data.train);
-  const imbalance = {dense: {examples: 1000, foreground: 1}};
+  const imbalance = Object.fromEntries(
+    stagesOf(model).map(([name]) => [name, {examples: 1000, foreground: 1}]),
+  );
   const detector = buildDetector(model, {classes, seed: 0, imbalance, inputStd: inputStd(input)});
   const optimizer = new Sgd(detector.parameters, schedule);
   const whole = probe.width * probe.height * schedule.imagesPerBatch <= WHOLE_BATCH_PIXELS;
@@ -65,10 +67,13 @@ function classCount(data: DataSetConfig): number {
 function randomBatch({width, height}: Size, images: number): Batch {
   const random = new Random(0, 'probe');
   const pixels = Float32Array.from({length: images * width * height * 3}, () => random.normal());
+  const [left, top, right, bottom] = [width / 4, height / 4, width / 2, height / 2];
+  const polygons = [Float64Array.of(left, top, right, top, right, bottom, left, bottom)];
   const targets = {
-    boxes: Float32Array.of(width / 4, height / 4, width / 2, height / 2),
+    boxes: Float32Array.of(left, top, right, bottom),
     classes: Int32Array.of(1),
-  };
+    outlines: [{kind: 'polygons', height, width, polygons}],
+  } as const;
   return {
     images: tf.tensor4d(pixels, [images, height, width, 3]),
     infos: Array.from({length: images}, (_, imageId) => ({
