@@ -1,7 +1,9 @@
 /** The images of an instances file: their ids, and their sizes where masks are drawn. */
 import {type JsonBytes, JsonFields} from '../data/json-bytes.js';
 import type {JsonRecord} from '../data/json-record.js';
+import {RunError} from '../errors.js';
 import type {CocoGroundTruth} from './coco-data.js';
+import type {WarningCounter} from './coco-warnings.js';
 
 /** The images that results are on: of an opened ground truth, its own columns. */
 export type CocoImages = Pick<CocoGroundTruth, 'imageIds' | 'imageHeights' | 'imageWidths'>;
@@ -12,7 +14,7 @@ const HEIGHT = 1;
 const WIDTH = 2;
 const ALL = (1 << ID) | (1 << HEIGHT) | (1 << WIDTH);
 
-/** Sizes by id. An id that occurs twice is one image, of the last size, as in the reference. */
+/** Sizes by id. An id that occurs twice is one image, with a warning, and an error where the sizes differ. */
 export class ImageTable {
   private readonly rows = new Map<number, number>();
   private readonly heights: number[] = [];
@@ -24,8 +26,14 @@ export class ImageTable {
   private lastId = Number.NaN;
   private lastRow: number | undefined;
 
-  /** @param withSizes whether `height` and `width` are looked at */
-  constructor(private readonly withSizes: boolean) {}
+  /**
+   * @param withSizes whether `height` and `width` are looked at
+   * @param file where the images come from
+   */
+  constructor(
+    private readonly withSizes: boolean,
+    private readonly file?: {readonly path: string; readonly warnings: WarningCounter},
+  ) {}
 
   static of({imageIds, imageHeights, imageWidths}: CocoImages): ImageTable {
     const table = new ImageTable(true);
@@ -62,10 +70,24 @@ export class ImageTable {
   }
 
   private add(id: number, height: number, width: number): void {
-    const row = this.rows.get(id) ?? this.rows.size;
+    const known = this.rows.get(id);
+    if (known !== undefined) this.checkSame(id, known, height, width);
+    const row = known ?? this.rows.size;
     this.rows.set(id, row);
     this.heights[row] = height;
     this.widths[row] = width;
+  }
+
+  private checkSame(id: number, row: number, height: number, width: number): void {
+    const [otherHeight, otherWidth] = [this.heights[row]!, this.widths[row]!];
+    // 0: the file does not say.
+    const differs = (side: number, other: number) => side !== other && side > 0 && other > 0;
+    if (differs(height, otherHeight) || differs(width, otherWidth))
+      throw new RunError(
+        `${this.file?.path}: images: two have the id ${id}, of ${otherHeight} x ${otherWidth} and of ${height} x ${width} pixels ` +
+          '(height x width); ids must differ',
+      );
+    this.file?.warnings.add('image-twice', `image ${id}`);
   }
 
   get size(): number {

@@ -6,6 +6,7 @@ import type {JsonBytes} from '../data/json-bytes.js';
 import {JsonFields} from '../data/json-bytes.js';
 import {isObject, JsonRecord} from '../data/json-record.js';
 import type {Shape} from '../data/polygon.js';
+import {RunError} from '../errors.js';
 import {type Mask, MaskError, maskOfRuns} from '../masks/mask.js';
 import {polygonsMask} from '../masks/rasterize.js';
 import {parseRunLengths} from '../masks/run-length-text.js';
@@ -81,7 +82,13 @@ export class Segmentation {
     if (typeof counts === 'string') {
       this.kind = 'text';
       this.text = counts;
-    } else if (isNumbers(counts) && counts.every(isCount)) {
+    } else if (isNumbers(counts)) {
+      const wrong = counts.findIndex(run => !isCount(run));
+      if (wrong !== -1)
+        throw new RunError(
+          `${fields.file}: ${fields.where}.counts[${wrong}]: expected a run length, a whole number from 0 to ` +
+            `${MAX_COUNT}, found ${counts[wrong]}`,
+        );
       this.kind = 'runs';
       for (const run of counts) this.push(run);
     } else throw fields.wrong('counts', 'a list of run lengths, or their compressed text');
@@ -187,7 +194,9 @@ function isNumbers(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every(item => typeof item === 'number' && Number.isFinite(item));
 }
 
+const MAX_COUNT = 0x7fffffff;
+
 /** What fits in a mask, and in a word of a store. */
 function isCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= 0x7fffffff;
+  return Number.isInteger(value) && value >= 0 && value <= MAX_COUNT;
 }

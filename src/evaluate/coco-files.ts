@@ -49,7 +49,7 @@ export async function readCocoGroundTruth(
   {masks = false, ...options}: CocoReadOptions = {},
 ): Promise<CocoGroundTruthFile> {
   const warnings = new WarningCounter();
-  const images = new ImageTable(masks);
+  const images = new ImageTable(masks, {path, warnings});
   const annotations = new AnnotationTable(path, masks, images, warnings);
   const categories = new Map<number, CocoCategory>();
   const bytes = new JsonBytes();
@@ -76,6 +76,10 @@ export async function readCocoGroundTruth(
           case 'categories': {
             const category = record();
             const id = category.integer('id');
+            if (categories.has(id))
+              throw new RunError(
+                `${path}: ${category.where}.id: another category has the id ${id}; ids must differ`,
+              );
             categories.set(id, {id, name: category.has('name') ? category.text('name') : String(id)});
             break;
           }
@@ -100,10 +104,21 @@ export async function readCocoGroundTruth(
       );
     }
   }
+  warnOfSharedNames([...categories.values()], warnings);
   return {
     groundTruth: {...images.columns(), categories: [...categories.values()], ...annotations.take()},
     warnings: warnings.list(),
   };
+}
+
+/** Categories of one name are told apart by their ids, and by nothing that a person sees. */
+function warnOfSharedNames(categories: readonly CocoCategory[], warnings: WarningCounter): void {
+  const byName = new Map<string, number>();
+  for (const {id, name} of categories) {
+    const earlier = byName.get(name);
+    if (earlier === undefined) byName.set(name, id);
+    else warnings.add('shared-category-name', `${name}: ids ${earlier} and ${id}`);
+  }
 }
 
 /**

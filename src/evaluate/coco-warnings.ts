@@ -11,6 +11,9 @@ export type CocoWarningKind =
   | 'implausible-area'
   | 'odd-polygon'
   | 'missing-iscrowd'
+  | 'image-twice'
+  | 'shared-category-name'
+  | 'negative-box'
   | 'custom-max-dets'
   | 'category-without-ground-truth'
   | 'annotation-of-unknown-category'
@@ -66,6 +69,10 @@ export function cocoWarnings(
   results.categoryOf.forEach((id, row) => {
     if (!categories.has(id)) warnings.add('result-of-unknown-category', `result ${row}, category ${id}`);
   });
+  for (let row = 0; row < results.scores.length; row++) {
+    const [width, height] = [results.boxes[4 * row + 2]!, results.boxes[4 * row + 3]!];
+    if (width < 0 || height < 0) warnings.add('negative-box', `result ${row}: ${width} x ${height}`);
+  }
   if (results.scores.length === 0) warnings.add('no-results', 'the list is empty');
   if (maxDetections.join() !== '1,10,100') warnings.add('custom-max-dets', maxDetections.join(', '));
   countCut(warnings, results, groundTruth, parameters);
@@ -139,6 +146,12 @@ function sentence({kind, count, example}: CocoWarning): string {
       return `${records('annotation')} with a polygon of an odd count of numbers: the last is left out, as in pycocotools`;
     case 'missing-iscrowd':
       return `${records('annotation')} without "iscrowd": taken as 0 (pycocotools stops there)`;
+    case 'image-twice':
+      return `${count} ${count === 1 ? 'image is' : 'images are'} listed twice (${example}): taken as one`;
+    case 'shared-category-name':
+      return `${count} ${count === 1 ? 'category has' : 'categories have'} the name of another (${example}): they are evaluated apart`;
+    case 'negative-box':
+      return `${records('detection')} with a box of negative width or height: it finds nothing; boxes are [x, y, width, height], not corners`;
     case 'custom-max-dets':
       return (
         `maxDets is ${example}: these figures do not compare with those of the usual 1, 10, 100` +

@@ -94,6 +94,28 @@ const brokenAnnotations: readonly (readonly [name: string, content: unknown, mes
     /annotations\[1\]\.id: 1 is also the id of annotations\[0\]/,
   ],
   [
+    'has a category id twice',
+    {
+      ...instances(),
+      categories: [
+        {id: 3, name: 'cup'},
+        {id: 3, name: 'jug'},
+      ],
+    },
+    /: categories\[1\]\.id: another category has the id 3; ids must differ/,
+  ],
+  [
+    'has an image twice, of two sizes',
+    {
+      ...instances(),
+      images: [
+        {id: 7, height: 4, width: 5},
+        {id: 7, height: 4, width: 6},
+      ],
+    },
+    /: images: two have the id 7, of 4 x 5 and of 4 x 6 pixels/,
+  ],
+  [
     'has no category id',
     instances({...ANNOTATION, category_id: undefined}),
     /annotations\[0\]\.category_id: expected an integer, it is missing/,
@@ -285,4 +307,43 @@ test('Results with a number that is not finite are refused and nothing is writte
   const results = resultsOf([{image: 5, category: 10, box: [0, 0, NaN, 1], score: 0.5}]);
   await t.throwsAsync(writeCocoResults(path, results), {name: 'RunError', message: /detection 0 on image 5/});
   t.false((await readdir(folder)).some(name => name.startsWith('unwritten')));
+});
+
+test('An image that is listed twice, and categories of one name, are warnings', async t => {
+  const {groundTruth, warnings} = await readCocoGroundTruth(
+    await file({
+      images: [{id: 7, height: 4, width: 5}, {id: 7}, {id: 7, height: 4, width: 5}],
+      annotations: [ANNOTATION],
+      categories: [
+        {id: 3, name: 'cup'},
+        {id: 9, name: 'cup'},
+      ],
+    }),
+  );
+  t.deepEqual([...groundTruth.imageIds], [7]);
+  t.deepEqual(warnings.map(describeWarning), [
+    '2 images are listed twice (image 7): taken as one',
+    '1 category has the name of another (cup: ids 3 and 9): they are evaluated apart',
+  ]);
+});
+
+test('A run length that is none is named with its limit', async t => {
+  for (const run of [10_000_000_000, -1, 0.5]) {
+    const segmentation = {size: [4, 5], counts: [0, run]};
+    const path = await file(instances({...ANNOTATION, segmentation}));
+    await t.throwsAsync(readCocoGroundTruth(path, {masks: true}), {
+      name: 'RunError',
+      message: `${path}: annotations[0].segmentation.counts[1]: expected a run length, a whole number from 0 to 2147483647, found ${run}`,
+    });
+  }
+});
+
+test('Boxes of negative width or height are a warning', t => {
+  const groundTruth = groundTruthOf([5], [10], [{id: 1, image: 5, category: 10, box: [0, 0, 9, 9]}]);
+  const results = resultsOf([
+    {image: 5, category: 10, box: [0, 0, 9, 9], score: 0.5},
+    {image: 5, category: 10, box: [8, 8, -3, 2], score: 0.5},
+  ]);
+  const [warning, ...others] = cocoWarnings(groundTruth, results, COCO_PARAMETERS);
+  t.deepEqual([warning, ...others], [{kind: 'negative-box', count: 1, example: 'result 1: -3 x 2'}]);
 });

@@ -13,6 +13,10 @@
  * reaches an ignored object of its own category (a crowd takes any number, another takes one), or if AP would ignore it
  * for its own area. An ignored object of another category excuses nothing.
  *
+ * A column adds up to TP + FP of the category in per-class.csv unless it has ignored objects: AP looks at one category
+ * alone and ignores a detection on a crowd of its own that here takes an object of another category, and counts
+ * one that here falls to a crowd because a better detection of another category took its object.
+ *
  * Hence rows but the last add up to the objects that count, and columns but the last to the detections that do.
  */
 import type {CocoCategory, CocoGroundTruth, CocoResults} from '../coco-data.js';
