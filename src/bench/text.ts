@@ -43,7 +43,15 @@ function rowsOf(result: Result, peak: number | undefined): readonly (readonly st
 
 /** Every result in one table. The columns are explained by the lines of `benchText` around it. */
 function table(results: readonly Result[], peak: number | undefined): string {
-  const heading = ['', 'ms', '±', 'images/s', 'GFLOP/s', ...(peak === undefined ? [] : ['of peak']), 'MiB'];
+  const heading = [
+    '',
+    'ms',
+    '±',
+    'images/s',
+    'GFLOP/s',
+    ...(peak === undefined ? [] : ['of the best']),
+    'MiB',
+  ];
   return alignColumns([heading, ...results.flatMap(result => rowsOf(result, peak))]);
 }
 
@@ -85,7 +93,7 @@ export function benchText({sf, torchvision, results}: Measurements, setting: str
     ...results.flatMap(failureLines).map(line => `${line}\n`),
     '\nms: median, ± half of the range; GFLOP/s: convolutions and products, counted as direct sums; ',
     'MiB: the most that the process, or the GPU, has held\n',
-    ...(peak === undefined ? [] : [`peak: ${(peak.speed / 1e9).toFixed(1)} GFLOP/s, ${peak.of}\n`]),
+    ...(peak === undefined ? [] : [`best: ${(peak.speed / 1e9).toFixed(1)} GFLOP/s, ${peak.of}\n`]),
     ...results.flatMap(({profile, work}) =>
       profile === undefined ? [] : [profileText(profile, titleOf(work))],
     ),

@@ -2,7 +2,7 @@
 import {suggestion} from '../config/suggest.js';
 import {UsageError} from '../errors.js';
 import type {CocoCategory} from '../evaluate/coco-data.js';
-import type {CocoParameters, IouType} from '../evaluate/coco-parameters.js';
+import {type CocoParameters, IOU_THRESHOLDS, type IouType} from '../evaluate/coco-parameters.js';
 import {type EngineFlags, parseChoice, parseList, parseNumber, parseWhole} from './flags.js';
 
 export type EvalFlags = EngineFlags & {
@@ -94,7 +94,19 @@ export function useOf(run: string | undefined, flags: EvalFlags): EvalUse {
 }
 
 function requestedUse(run: string | undefined, flags: EvalFlags): EvalUse {
-  const {annotations, results, metric, selfCheck, submit} = flags;
+  const {annotations, results, metric, selfCheck, submit, submitName} = flags;
+  for (const [flag, path] of [
+    ['--annotations', annotations],
+    ['--results', results],
+    ['--analyze', flags.analyze],
+    ['--submit', submit],
+    ['--out', flags.out],
+    ['--json', flags.json],
+  ] as const) {
+    if (path === '') throw new UsageError(`${flag} is empty; expected a path`);
+  }
+  if (submitName !== undefined && submit === undefined)
+    throw new UsageError('--submit-name needs --submit, the folder for the zip');
   if (run !== undefined && (annotations !== undefined || results !== undefined)) {
     throw new UsageError('sf eval takes a run, or --annotations and --results, not both');
   }
@@ -138,8 +150,9 @@ export function parseMaxDets(text: string): readonly number[] {
   return distinct('--max-dets', text, item => parseWhole('--max-dets', 1, item));
 }
 
-/** `0.5,0.75`: above 0 and at most 1, none twice; rising. */
+/** `0.5,0.75`: above 0 and at most 1, none twice; rising. `0.50:0.95`: every 0.05 from one to the other. */
 export function parseIou(text: string): readonly number[] {
+  if (text.includes(':')) return iouRange(text);
   return distinct('--iou', text, item => {
     const value = parseNumber('--iou', item);
     if (!(value > 0 && value <= 1))
@@ -147,6 +160,22 @@ export function parseIou(text: string): readonly number[] {
     return value;
   });
 }
+
+/** Every step is the double nearest to its decimal, but for COCO's own ten, which are numpy's. */
+function iouRange(text: string): readonly number[] {
+  const ends = text.split(':');
+  const [from, to] = ends.map(end => parseNumber('--iou', end) * IOU_STEPS_A_UNIT) as [number, number];
+  const [first, last] = [Math.round(from), Math.round(to)];
+  const onStep = Math.abs(first - from) < 1e-9 && Math.abs(last - to) < 1e-9;
+  if (ends.length !== 2 || !onStep || first < 1 || last > IOU_STEPS_A_UNIT || first > last) {
+    throw new UsageError(`--iou is ${text}; expected START:END, multiples of 0.05 above 0 and at most 1`);
+  }
+  const steps = Array.from({length: last - first + 1}, (_, i) => (first + i) / IOU_STEPS_A_UNIT);
+  const [coco, cocoLast] = [IOU_THRESHOLDS[0]!, IOU_THRESHOLDS.at(-1)!];
+  return steps[0] === coco && steps.at(-1) === cocoLast ? IOU_THRESHOLDS : steps;
+}
+
+const IOU_STEPS_A_UNIT = 20;
 
 function distinct(flag: string, text: string, parse: (item: string) => number): readonly number[] {
   const values = parseList(text)

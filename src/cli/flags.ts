@@ -1,4 +1,5 @@
 /** Flags that several commands share. None has a default: what is not given must not hide the config's value. */
+import {availableParallelism} from 'node:os';
 import {type Command, Option} from 'commander';
 import {type Device, isDevice, PRECISIONS, type Precision} from '../config/engine-choice.js';
 import {didYouMean} from '../config/suggest.js';
@@ -64,9 +65,25 @@ export function addEngineOptions(command: Command): Command {
       ).argParser((text): Precision => parseChoice('--precision', PRECISIONS, text)),
     )
     .option('--threads <n>', 'threads of engine torch on the CPU (default: one a core)', text =>
-      parseWhole('--threads', 1, text),
+      parseThreads('--threads', text),
     )
     .option('--deterministic', 'only kernels that give the same bits at every run');
+}
+
+/** More threads than this a core only wait for each other, and thousands leave a machine to nobody. */
+const MOST_THREADS_A_CORE = 4;
+
+/** Threads that compute. @throws UsageError naming the flag and the machine's cores. */
+export function parseThreads(flag: string, text: string): number {
+  const threads = parseWhole(flag, 1, text);
+  const cores = availableParallelism();
+  const most = MOST_THREADS_A_CORE * cores;
+  if (threads > most) {
+    throw new UsageError(
+      `${flag} is ${text}; this machine has ${cores} ${cores === 1 ? 'core' : 'cores'}, expected at most ${most}`,
+    );
+  }
+  return threads;
 }
 
 function parseDevice(text: string): Device {

@@ -63,6 +63,8 @@ async function readList(root: string, split: string): Promise<readonly string[]>
   const file = join(folder, `${split}.txt`);
   const text = await readFile(file, 'utf8').catch(async error => {
     if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') throw error;
+    if ((await stat(root).catch(() => undefined))?.isFile())
+      throw new UsageError(`${root} is a file; expected a folder of PASCAL VOC, such as VOCdevkit/VOC2007`);
     const names = await listFolder(folder);
     const splits = names.filter(entry => entry.endsWith('.txt')).map(entry => entry.slice(0, -4));
     const found = splits.length === 0 ? 'no lists are there' : `there are ${splits.slice(0, 20).join(', ')}`;

@@ -62,15 +62,15 @@ test('the table has a line for each side and one for their ratio, and says what 
 torchvision 0.14.1 (torch 1.13.1, CPU, 2 threads)
 the setting
 
-                                   ms       ±  images/s  GFLOP/s  of peak   MiB
+                                   ms       ±  images/s  GFLOP/s  of the best   MiB
 product 2x3 by 3x4
-  sf                             20.0  75.0 %              100.0     50 %
-  torchvision                    10.0   0.0 %              200.0    100 %
+  sf                             20.0  75.0 %              100.0         50 %
+  torchvision                    10.0   0.0 %              200.0        100 %
   ratio                          2.00
 training step, batch 2
-  sf                             1500   6.7 %      1.33    100.0     50 %   300
-  torchvision                    2000   0.0 %      1.00     75.0     38 %   400
-  ratio                          0.75                                      0.75
+  sf                             1500   6.7 %      1.33    100.0         50 %   300
+  torchvision                    2000   0.0 %      1.00     75.0         38 %   400
+  ratio                          0.75                                          0.75
 inference, batch 1
   sf                    out of memory
   torchvision                  failed
@@ -78,7 +78,7 @@ inference, batch 1, sf: engine wasm is out of memory: use smaller images
 inference, batch 1, torchvision: ValueError: no
 
 ms: median, ± half of the range; GFLOP/s: convolutions and products, counted as direct sums; MiB: the most that the process, or the GPU, has held
-peak: 200.0 GFLOP/s, product 2x3 by 3x4, torchvision
+best: 200.0 GFLOP/s, product 2x3 by 3x4, torchvision
 
 sf by kernel, one training step, batch 2
                     calls      ms    share  GFLOP/s

@@ -10,6 +10,7 @@ import {
   useOf,
 } from '../../src/cli/eval-flags.js';
 import {UsageError} from '../../src/errors.js';
+import {IOU_THRESHOLDS} from '../../src/evaluate/coco-parameters.js';
 
 const files: EvalFlags = {annotations: 'gt.json', results: 'dets.json'};
 
@@ -29,6 +30,7 @@ for (const [run, flags, message] of [
   [undefined, {annotations: 'gt.json'}, /belong together/],
   [undefined, {results: 'dets.json'}, /belong together/],
   ['run', files, 'sf eval takes a run, or --annotations and --results, not both'],
+  [undefined, {annotations: 'gt.json', results: ''}, '--results is empty; expected a path'],
   ['run', {selfCheck: true}, '--self-check needs --annotations, the file to be checked'],
   [undefined, {...files, selfCheck: true}, /leave --results out/],
   [undefined, {annotations: 'gt', selfCheck: true, metric: 'voc'}, /no meaning with --metric voc/],
@@ -61,7 +63,7 @@ for (const [run, flags, message] of [
     '--images-file has no meaning with --submit',
   ],
   [undefined, {...files, submit: 'x', submitName: 'y', cores: 2}, '--cores has no meaning with --submit'],
-  [undefined, {...files, submitName: 'y'}, '--submit-name has no meaning with --annotations and --results'],
+  [undefined, {...files, submitName: 'y'}, '--submit-name needs --submit, the folder for the zip'],
   ['run', {metric: 'voc', out: 'x'}, '--out has no meaning with --metric voc'],
   ['run', {submitName: 'x'}, '--submit-name has no meaning with a run'],
 ] as const) {
@@ -111,4 +113,23 @@ test('Categories are chosen by name or id, and a wrong one is met with the neare
     message: '--categories: there is no category persn; did you mean person?',
   });
   t.throws(() => chosenCategories([], categories), {instanceOf: UsageError, message: /is empty/});
+});
+
+test("--iou takes a range in steps of 0.05: of COCO's own thresholds, those to the bit", t => {
+  t.deepEqual(parseIou('0.50:0.95'), IOU_THRESHOLDS);
+  t.deepEqual(parseIou('.5:.95'), IOU_THRESHOLDS);
+  t.deepEqual(parseIou('0.55:0.7'), [0.55, 0.6, 0.65, 0.7]);
+  t.deepEqual(parseIou('1:1'), [1]);
+  for (const text of [
+    '0.9:0.5',
+    '0:0.5',
+    '0.5:1.05',
+    '0.52:0.7',
+    '0.5:0.05:0.95',
+    '0.5:',
+    'a:b',
+    '-0.5:0.5',
+  ]) {
+    t.throws(() => parseIou(text), {instanceOf: UsageError, message: /^--iou is /}, text);
+  }
 });

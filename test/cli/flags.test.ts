@@ -1,3 +1,4 @@
+import {availableParallelism} from 'node:os';
 import test from 'ava';
 import {Command} from 'commander';
 import {
@@ -5,6 +6,7 @@ import {
   jsonOption,
   parseList,
   parseNumber,
+  parseThreads,
   parseWhole,
   seedOption,
   setOption,
@@ -47,4 +49,13 @@ test('numbers and lists are read strictly', t => {
   });
   t.throws(() => parseNumber('--score', ''), {message: '--score is ; expected a number'});
   t.throws(() => parseNumber('--score', 'high'), {message: '--score is high; expected a number'});
+});
+
+test('--threads takes at most four a core', t => {
+  const most = 4 * availableParallelism();
+  t.is(parseThreads('--threads', String(most)), most);
+  t.throws(() => parseThreads('--threads', String(most + 1)), {
+    instanceOf: UsageError,
+    message: new RegExp(`^--threads is ${most + 1}; this machine has \\d+ cores?, expected at most ${most}$`),
+  });
 });
