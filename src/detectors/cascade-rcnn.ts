@@ -143,7 +143,9 @@ export function refinedBoxes(
   const columns = probabilities.length / Math.max(1, count);
   const rows = Int32Array.from({length: count}, (_, row) => {
     const ofClasses = probabilities.subarray(row * columns + 1, (row + 1) * columns);
-    return row * (columns - 1) + ofClasses.indexOf(Math.max(...ofClasses));
+    // Where nothing is a number the first class stands in: its deltas are of this box at least.
+    const likeliest = ofClasses.reduce((best, value, cls) => (value > ofClasses[best]! ? cls : best), 0);
+    return row * (columns - 1) + likeliest;
   });
   return clipBoxes(decodeBoxes(gatherBoxes(deltas, rows), boxes, weights), {width, height});
 }
