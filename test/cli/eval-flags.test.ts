@@ -65,7 +65,7 @@ for (const [run, flags, message] of [
   [undefined, {...files, submit: 'x', submitName: 'y', cores: 2}, '--cores has no meaning with --submit'],
   [undefined, {...files, submitName: 'y'}, '--submit-name needs --submit, the folder for the zip'],
   ['run', {metric: 'voc', out: 'x'}, '--out has no meaning with --metric voc'],
-  ['run', {submitName: 'x'}, '--submit-name has no meaning with a run'],
+  ['run', {submitName: 'x'}, '--submit-name needs --submit, the folder for the zip'],
 ] as const) {
   test(`${run ?? ''} ${JSON.stringify(flags)} is refused`, t => {
     t.throws(() => useOf(run, flags), {instanceOf: UsageError, message});
