@@ -1,5 +1,5 @@
 /** `sf predict`: detections of image files, drawn and as JSON. */
-import {mkdir, realpath} from 'node:fs/promises';
+import {realpath} from 'node:fs/promises';
 import {basename, dirname, extname, join, resolve} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {Command} from 'commander';
@@ -7,7 +7,7 @@ import {imageFileBatch} from '../data/batches.js';
 import type {Detections} from '../detectors/detector.js';
 import {RunError, UsageError} from '../errors.js';
 import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
-import {writeError, writeFileAtomic} from '../files/write-atomic.js';
+import {makeFolder, writeError, writeFileAtomic} from '../files/write-atomic.js';
 import type {Mask} from '../masks/mask.js';
 import {formatRunLengths} from '../masks/run-length-text.js';
 import {drawDetections} from '../report/drawing.js';
@@ -51,7 +51,7 @@ async function runPredict(run: string, images: readonly string[], flags: Predict
   await openSession(flags);
   const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);
   const loaded = await loadDetector(run, flags.set ?? [], warn);
-  await mkdir(flags.out, {recursive: true}).catch((error: unknown) => {
+  await makeFolder(flags.out).catch((error: unknown) => {
     throw writeError(flags.out, error);
   });
   const records: object[] = [];
