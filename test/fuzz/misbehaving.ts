@@ -1,6 +1,6 @@
 /** A program with the protocol of batch.js whose second case does what `seed` says; for the tests of the watchdog. */
 import {addFinding, type BatchOptions, progressWriter} from './batch-folder.js';
-import {DIES, EATS_HEAP, EATS_MEMORY, FINDS, HANGS} from './misbehaviour.js';
+import {DIES, EATS_HEAP, EATS_MEMORY, FINDS, HANGS, WAITS} from './misbehaviour.js';
 
 const {seed, from, to, folder} = JSON.parse(process.argv[2] ?? '') as BatchOptions;
 const report = progressWriter(folder);
@@ -11,6 +11,9 @@ for (let index = from; index < to; index++) {
   switch (seed) {
     case HANGS:
       for (;;);
+    case WAITS:
+      await new Promise(resolve => setTimeout(resolve, 1e9));
+      break;
     case DIES:
       process.abort();
       break;

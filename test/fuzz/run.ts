@@ -1,5 +1,5 @@
 /**
- * npm run fuzz -- [--cases 100000] [--seed 1] [--jobs 1] [--case N] [--keep DIR] [--messages]
+ * npm run fuzz -- [--cases 100000] [--from 0] [--seed 1] [--jobs 1] [--case N] [--keep DIR] [--messages]
  *
  * Mutates valid files of every kind and has them evaluated. A case ends well when it is evaluated or refused in one
  * line; anything else (another error, more than 5 s, more than 512 MiB, a dead process) is a finding: its files are kept
@@ -21,7 +21,8 @@ const BATCH = 2000;
 /** Findings whose files are kept, of those that read the same. */
 const KEPT_OF_A_KIND = 3;
 const BATCH_PROGRAM = join(import.meta.dirname, 'batch.js');
-const USAGE = 'usage: npm run fuzz -- [--cases N] [--seed N] [--jobs N] [--case N] [--keep DIR] [--messages]';
+const USAGE =
+  'usage: npm run fuzz -- [--cases N] [--from N] [--seed N] [--jobs N] [--case N] [--keep DIR] [--messages]';
 
 type Totals = {
   evaluated: number;
@@ -69,6 +70,7 @@ async function main(): Promise<number> {
   const {values} = parseArgs({
     options: {
       cases: {type: 'string'},
+      from: {type: 'string'},
       seed: {type: 'string'},
       jobs: {type: 'string'},
       case: {type: 'string'},
@@ -77,8 +79,8 @@ async function main(): Promise<number> {
     },
   });
   const seed = count(values.seed, 1, 0);
-  const first = values.case === undefined ? 0 : count(values.case, 0, 0);
-  const end = values.case === undefined ? count(values.cases, 100_000, 1) : first + 1;
+  const first = count(values.case ?? values.from, 0, 0);
+  const end = first + (values.case === undefined ? count(values.cases, 100_000, 1) : 1);
   const totals: Totals = {evaluated: 0, refused: 0, findings: [], kinds: new Map(), messages: new Map()};
   const started = performance.now();
   const seconds = () => Math.round((performance.now() - started) / 1000);

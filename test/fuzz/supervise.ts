@@ -18,8 +18,11 @@ export type BatchOutcome = Progress & {readonly findings: readonly Finding[]; re
 
 const POLL_MILLISECONDS = 50;
 /** For Node.js to start and load the evaluation. */
-const START_MILLISECONDS = 30_000;
+const START_MILLISECONDS = 120_000;
+/** A case that waits, for something that does not come or for its turn on a busy machine, may take longer than one that works. */
+const WAITING = 12;
 const PAGE_BYTES = 4096;
+const TICKS_A_SECOND = 100;
 
 /**
  * Runs a batch; `index` of the outcome is the case to go on with, below `to` if one case ended the batch.
@@ -70,15 +73,24 @@ async function runProcess(program: string, options: BatchOptions): Promise<strin
   let killedFor: string | undefined;
   let running = true;
   const watch = async () => {
-    let [index, since, limit] = [from - 1, performance.now(), START_MILLISECONDS];
+    let index = from - 1;
+    let since = performance.now();
+    let workedBefore = 0;
     while (running) {
       await setTimeout(POLL_MILLISECONDS);
-      const now = readProgress(folder)?.index ?? index;
-      if (now !== index) [index, since, limit] = [now, performance.now(), limitMilliseconds];
+      const worked = workedMilliseconds(child.pid);
+      const now = readProgress(folder)?.index;
+      if (now !== undefined && now !== index)
+        [index, since, workedBefore] = [now, performance.now(), worked ?? 0];
+      const wall = performance.now() - since;
+      const mostWall = now === undefined ? START_MILLISECONDS : WAITING * limitMilliseconds;
+      // The limit is measured exactly by the batch itself, when a case comes to its end.
+      const works =
+        now !== undefined && (worked === undefined ? wall : worked - workedBefore) > limitMilliseconds + 1000;
       const mebibytes = residentMebibytes(child.pid);
-      // With room for what a case leaves to be collected: the batch itself measures exactly.
       if (mebibytes > 2 * limitMebibytes) killedFor = `memory: ${mebibytes} MiB`;
-      else if (performance.now() - since > limit + 1000) killedFor = `hang: more than ${limit / 1000} s`;
+      else if (works) killedFor = `hang: works for more than ${limitMilliseconds / 1000} s`;
+      else if (wall > mostWall) killedFor = `hang: waits for more than ${mostWall / 1000} s`;
       if (killedFor !== undefined) {
         child.kill('SIGKILL');
         return;
@@ -90,6 +102,18 @@ async function runProcess(program: string, options: BatchOptions): Promise<strin
   running = false;
   await watching;
   return killedFor ?? outcome;
+}
+
+/** Time that a process has had of all processors; undefined where the system does not say. */
+function workedMilliseconds(pid: number | undefined): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // Fields 14 and 15; the second one, a name, may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_A_SECOND;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Physical memory of a process; 0 where the system does not say. */
