@@ -8,7 +8,7 @@ import {fromDataset, toResults} from '../evaluate/coco-data.js';
 import {ofMasks, type TimedDetections, timeDetector} from '../evaluate/evaluate-detector.js';
 import {writeEvaluation} from '../evaluate/evaluation-files.js';
 import {evaluationOrigin} from '../evaluate/evaluation-origin.js';
-import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
+import {type LoadedDetector, loadDetector, requireRun} from '../evaluate/load-detector.js';
 import type {SubmissionImages} from '../evaluate/submission-images.js';
 import {detectionsSource} from '../evaluate/submission-source.js';
 import {vocFromDataset, vocResults} from '../evaluate/voc-data.js';
@@ -33,6 +33,7 @@ export async function evaluateRun(use: RunUse, run: string, flags: EvalFlags, st
     );
   }
   const split = parseChoice('--split', ['train', 'val'], flags.split ?? 'val');
+  await requireRun(run);
   const session = await openSession(flags);
   const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);
   const model = await loadDetector(run, flags.set ?? [], warn);

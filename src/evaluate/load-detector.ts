@@ -1,4 +1,5 @@
 /** A trained detector from a run's folder or one of its checkpoints: all that evaluation and prediction need. */
+import type {Stats} from 'node:fs';
 import {stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {type LoadedRunConfig, loadRunConfig, reviseRunConfig} from '../config/load.js';
@@ -47,13 +48,20 @@ type Found = {
   readonly ownConfig?: string;
 };
 
-async function findCheckpoint(path: string, warn: (message: string) => void): Promise<Found> {
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) {
+/**
+ * Looks whether there is anything at `path`, before an engine is opened for it.
+ * @throws UsageError when there is not
+ */
+export async function requireRun(path: string): Promise<Stats> {
+  return await stat(path).catch(() => {
     throw new UsageError(
       `there is no run or checkpoint at ${path}; expected a run's folder or a .safetensors file`,
     );
-  }
+  });
+}
+
+async function findCheckpoint(path: string, warn: (message: string) => void): Promise<Found> {
+  const found = await requireRun(path);
   if (found.isFile()) return {checkpoint: await readCheckpoint(path)};
   const trainedBy = (await readResult(path))?.trainedBy;
   const folder = trainedBy === undefined ? path : join(path, trainedBy);

@@ -51,7 +51,7 @@ test('convolutions are measured on both sides, and the table names the fastest',
   t.is(code, 0, stderr);
   t.regex(stdout, /^sf .*: engine wasm \(WebAssembly SIMD, one thread\)\n/);
   t.regex(stdout, /^convolution 3x3, 256 to 256 channels, 1x8x12, forward/m);
-  t.regex(stdout, /^peak: [\d.]+ GFLOP\/s, convolution /m);
+  t.regex(stdout, /^best: [\d.]+ GFLOP\/s, convolution /m);
   t.false(stdout.includes('failed'));
 });
 

@@ -216,7 +216,7 @@ test(refuses, ['--annotations', 'none.json', '--self-check'], 2, /^sf: there is 
 test(refuses, [...byHand, '--categories', 'cupp'], 2, /there is no category cupp; did you mean cup\?$/);
 test(refuses, [...byHand, '--submit', 'x'], 2, /--submit needs --submit-name/);
 test(refuses, [...byHand, '--submit', 'x', '--submit-name', 'a b'], 2, /give 1 to 100 letters/);
-test(refuses, ['results/runs/x', '--iou-type', 'segm'], 2, /the detectors of sf find boxes/);
+test(refuses, ['results/runs/x', '--iou-type', 'segm'], 2, /there is no run or checkpoint at results/);
 test(refuses, ['--metric', 'voc', '--annotations', 'nowhere', '--results', 'b'], 2, /nowhere/);
 test(refuses, ['--annotations', '/dev/null', '--results', 'b'], 1, /is empty; it should be a JSON file$/);
 

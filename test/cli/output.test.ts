@@ -19,7 +19,7 @@ test('JSON goes whole into a file, typed arrays as lists', async t => {
   t.deepEqual(await readdir(join(root, 'deep')), ['numbers.json']);
   await t.throwsAsync(writeJson(join(root, 'deep'), {}), {
     instanceOf: RunError,
-    message: /is in the way$/,
+    message: /it is a folder; name a file$/,
   });
 });
 

@@ -150,7 +150,7 @@ test('an engine that does not exist, in the environment, is named with its varia
 test('a file in the way of --json is one line and exit code 1', async t => {
   const {code, stderr} = await sf('config', '--json', fileURLToPath(new URL('.', import.meta.url)));
   t.is(code, 1);
-  t.regex(stderr, /^sf: cannot write .*: a file or folder of that name is in the way\n$/);
+  t.regex(stderr, /^sf: cannot write .*: it is a folder; name a file\n$/);
 });
 
 test('the stack of an error is printed with --debug only', async t => {

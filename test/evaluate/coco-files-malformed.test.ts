@@ -52,8 +52,16 @@ const RESULTS: readonly (readonly [what: string, content: Content, message: RegE
   ['that is cut off between records', `[${JSON.stringify(RESULT)},`, / in the middle of element \[1\]/],
   ['in UTF-16', Buffer.from(`\ufeff${second(RESULT)}`, 'utf16le'), / is UTF-16 text; save it as UTF-8$/],
   ['compressed by gzip', gzipSync(second(RESULT)), / is compressed by gzip; unpack it first$/],
-  ['with a NaN score', second(spelt(RESULT, 'score', 'NaN')), /element \[1\] is not valid JSON .*NaN/],
-  ['with a score of Infinity', second(spelt(RESULT, 'score', 'Infinity')), /element \[1\] is not valid JSON/],
+  [
+    'with a NaN score',
+    second(spelt(RESULT, 'score', 'NaN')),
+    /: \[1\]\.score: expected a number, found NaN \(not JSON/,
+  ],
+  [
+    'with a score of Infinity',
+    second(spelt(RESULT, 'score', 'Infinity')),
+    /: \[1\]\.score: expected a number, found Infinity/,
+  ],
   [
     'with a score of 1e999',
     second(spelt(RESULT, 'score', '1e999')),
@@ -168,7 +176,7 @@ const RESULTS: readonly (readonly [what: string, content: Content, message: RegE
   [
     'with run lengths of 10 GB',
     second({...masked({size: [100_000, 100_000], counts: [1e10]}), image_id: 8}),
-    /: \[1\]\.segmentation\.counts: expected a list of run lengths/,
+    /: \[1\]\.segmentation\.counts\[0\]: expected a run length, a whole number from 0 to 2147483647, found /,
   ],
   [
     'with a text that claims 10 GB',
@@ -188,12 +196,12 @@ const RESULTS: readonly (readonly [what: string, content: Content, message: RegE
   [
     'with a negative run length',
     second(masked({size: [4, 6], counts: [-1, 25]})),
-    /: \[1\]\.segmentation\.counts: expected a list of run lengths/,
+    /: \[1\]\.segmentation\.counts\[0\]: expected a run length, a whole number from 0 to 2147483647, found /,
   ],
   [
     'with half a run',
     second(masked({size: [4, 6], counts: [0.5, 23.5]})),
-    /: \[1\]\.segmentation\.counts: expected/,
+    /: \[1\]\.segmentation\.counts\[0\]: expected a run length, .* found 0\.5$/,
   ],
   [
     'with letters outside the alphabet',
