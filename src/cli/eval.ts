@@ -5,7 +5,7 @@
 import {Command} from 'commander';
 import {type EvalFlags, parseIou, parseIouType, parseMaxDets, parseMetric, useOf} from './eval-flags.js';
 import {type Stop, stoppable} from './eval-stop.js';
-import {addEngineOptions, dataOption, jsonOption, parseList, parseWhole, setOption} from './flags.js';
+import {addEngineOptions, dataOption, jsonOption, parseList, parseThreads, setOption} from './flags.js';
 
 const EXAMPLES = `
 Examples:
@@ -48,7 +48,7 @@ export function evalCommand(): Command {
     .option('--self-check', 'evaluate --annotations against themselves and explain every AP below 1')
     .option('--submit <dir>', "write the zip that COCO's test server takes here, instead of evaluating")
     .option('--submit-name <name>', 'name of the algorithm in the file names of the zip')
-    .option('--cores <n>', 'threads that match (default: one a core)', text => parseWhole('--cores', 1, text))
+    .option('--cores <n>', 'threads that match (default: one a core)', text => parseThreads('--cores', text))
     .addOption(jsonOption())
     .addHelpText('after', EXAMPLES)
     .action(runEval);

@@ -40,15 +40,16 @@ function anchorsOfModel(model: ModelConfig) {
 }
 
 /**
- * By stage name; empty where no stage needs it, since counting a large data set takes minutes. A RoI-subnet's examples are
- * proposals, which depend on the training: there is nothing to count beforehand.
+ * By stage name; empty where no stage needs it, since counting a large data set takes minutes, or where it is known. A
+ * RoI-subnet's examples are proposals, which depend on the training: there is nothing to count beforehand.
  */
 export function measureImbalance(
   {model, input}: Pick<RunConfig, 'model' | 'input'>,
   dataset: Dataset,
+  known: Readonly<Record<string, Imbalance>> = {},
 ): Readonly<Record<string, Imbalance>> {
   const [[first, stage]] = stagesOf(model) as readonly [readonly [string, StageConfig]];
-  return needsImbalance(stage) ? {[first]: anchorImbalance(model, input, dataset)} : {};
+  return needsImbalance(stage) && known[first] === undefined ? {[first]: anchorImbalance(model, input, dataset)} : {};
 }
 
 /** Whether a stage's bias or threshold is computed from N and N_f. */

@@ -13,7 +13,7 @@ import {type DetectorEvaluation, evaluateDetector} from '../evaluate/evaluate-de
 import {writeEvaluation} from '../evaluate/evaluation-files.js';
 import {evaluationOrigin} from '../evaluate/evaluation-origin.js';
 import type {Imbalance} from '../sampling-free/imbalance.js';
-import {loadLatest} from './checkpoint.js';
+import {loadLatest, requireSameConfig} from './checkpoint.js';
 import type {Checkpoint} from './checkpoint-file.js';
 import {type TrainOptions, type TrainResult, train} from './loop.js';
 import {lockRunFolder} from './run-lock.js';
@@ -75,6 +75,8 @@ export async function runTraining(options: RunOptions): Promise<FinishedRun> {
 
 async function runLocked(options: RunOptions, resume: Checkpoint | undefined): Promise<FinishedRun> {
   const {config, runDir, engine, listener, signal} = options;
+  // Before anything is computed from a config that the checkpoint does not fit.
+  if (resume !== undefined && !options.force) requireSameConfig(resume, config);
   noticeFrozenLayers(config.model.backbone, listener.onNotice);
   const {trainSet, valSet} = await openDatasets(config, {
     ...options.data,
@@ -88,7 +90,8 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
     listener.onNotice(`${notice.count} x ${notice.kind}, such as ${notice.example}`);
   }
 
-  const imbalance = resume?.state.imbalance ?? measureImbalance(config, trainSet);
+  // A config that --force brought may ask for counts that the checkpoint's did not.
+  const imbalance = {...measureImbalance(config, trainSet, resume?.state.imbalance), ...resume?.state.imbalance};
   const detector = buildDetector(config.model, {
     classes: trainSet.classNames.length,
     seed: config.seed,
