@@ -49,7 +49,9 @@ export function measureImbalance(
   known: Readonly<Record<string, Imbalance>> = {},
 ): Readonly<Record<string, Imbalance>> {
   const [[first, stage]] = stagesOf(model) as readonly [readonly [string, StageConfig]];
-  return needsImbalance(stage) && known[first] === undefined ? {[first]: anchorImbalance(model, input, dataset)} : {};
+  return needsImbalance(stage) && known[first] === undefined
+    ? {[first]: anchorImbalance(model, input, dataset)}
+    : {};
 }
 
 /** Whether a stage's bias or threshold is computed from N and N_f. */

@@ -91,7 +91,10 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
   }
 
   // A config that --force brought may ask for counts that the checkpoint's did not.
-  const imbalance = {...measureImbalance(config, trainSet, resume?.state.imbalance), ...resume?.state.imbalance};
+  const imbalance = {
+    ...measureImbalance(config, trainSet, resume?.state.imbalance),
+    ...resume?.state.imbalance,
+  };
   const detector = buildDetector(config.model, {
     classes: trainSet.classNames.length,
     seed: config.seed,
