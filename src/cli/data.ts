@@ -9,7 +9,7 @@ import {type DatasetContext, openDataset, parseDataFlag} from '../data/open.js';
 import {exportShapes} from '../data/shapes-folder.js';
 import {datasetStats, imbalanceStats} from '../data/stats.js';
 import {formatImbalance, formatReport, formatStats} from '../data/stats-text.js';
-import {anchorImbalance} from '../detectors/imbalance.js';
+import {modelImbalance} from '../detectors/imbalance.js';
 import {UsageError, visibleText} from '../errors.js';
 import {dataOption, jsonOption, parseChoice, parseWhole, presetOption, setOption} from './flags.js';
 import {progressBar, writeJson, writeOut} from './output.js';
@@ -91,7 +91,7 @@ async function showStats(flags: DataFlags): Promise<void> {
   warnOf(dataset);
   const stats = datasetStats(dataset);
   const {model, input} = config;
-  const imbalance = imbalanceStats(anchorImbalance(model, input, dataset), dataset.classNames.length);
+  const imbalance = imbalanceStats(modelImbalance(model, input, dataset), dataset.classNames.length);
   if (flags.json !== undefined) {
     const counted = {config: flags.config ?? DEFAULT_CONFIG, resize: input.resize};
     await writeJson(flags.json, {...stats, notices: dataset.notices, imbalance: {...imbalance, ...counted}});

@@ -1,7 +1,7 @@
 /** From the dense predictions of a batch to its detections (Lin et al. 2017, Sec. 4, "Inference"). */
 import * as tf from '@tensorflow/tfjs';
 import {gatherBoxes} from '../boxes/box.js';
-import {clipBoxes, decodeBoxes} from '../boxes/box-coder.js';
+import {clipBoxes} from '../boxes/box-coder.js';
 import type {RetinaNetConfig} from '../config/network.js';
 import type {ImageInfo} from '../data/batch.js';
 import {classwiseNms} from '../engine/host/nms.js';
@@ -11,9 +11,10 @@ import type {DensePredictions} from '../heads/retina-head.js';
 import type {Detections} from './detector.js';
 import {toFilePixels} from './file-pixels.js';
 
-/** (anchor, class) pairs of one image that go on to NMS, n of them, in the order of their position in the predictions. */
+/** (anchor or point, class) pairs of one image that go on to NMS, n of them, in the order in which they are predicted. */
 export type Candidates = {
-  readonly anchors: Int32Array; // [n]
+  /** Of the anchor or point, in 0..A. */
+  readonly positions: Int32Array; // [n]
   /** From 0. */
   readonly classes: Int32Array; // [n]
   readonly logits: Float32Array; // [n]
@@ -53,19 +54,19 @@ export async function denseCandidates(
 
   const slots = values.length / images;
   const chosen = Array.from({length: images}, (_, image) => {
-    const position = indices.subarray(image * slots, (image + 1) * slots);
-    const found = Int32Array.from(position.keys())
-      .filter(slot => position[slot]! >= 0)
-      .sort((a, b) => position[a]! - position[b]!);
-    const anchors = found.map(slot => Math.floor(position[slot]! / classCount));
+    const pairs = indices.subarray(image * slots, (image + 1) * slots);
+    const found = Int32Array.from(pairs.keys())
+      .filter(slot => pairs[slot]! >= 0)
+      .sort((a, b) => pairs[a]! - pairs[b]!);
+    const positions = found.map(slot => Math.floor(pairs[slot]! / classCount));
     return {
-      anchors,
-      classes: found.map((slot, i) => position[slot]! - anchors[i]! * classCount),
+      positions,
+      classes: found.map((slot, i) => pairs[slot]! - positions[i]! * classCount),
       logits: Float32Array.from(found, slot => values[image * slots + slot]!),
     };
   });
 
-  const rowsOf = chosen.map(({anchors}, image) => anchors.map(anchor => image * anchorCount + anchor));
+  const rowsOf = chosen.map(({positions}, image) => positions.map(anchor => image * anchorCount + anchor));
   const gathered = tf.tidy(() => {
     const rows = tf.tensor1d(
       rowsOf.flatMap(rows => [...rows]),
@@ -77,36 +78,31 @@ export async function denseCandidates(
   gathered.dispose();
   let start = 0;
   return chosen.map(candidates => {
-    const end = start + 4 * candidates.anchors.length;
+    const end = start + 4 * candidates.positions.length;
     const imageDeltas = deltaValues.subarray(start, end);
     start = end;
     return {...candidates, deltas: imageDeltas};
   });
 }
 
-export type DetectionOptions = Pick<RetinaNetConfig['inference'], 'nmsThreshold' | 'maxDetections'> & {
-  readonly boxWeights: RetinaNetConfig['boxCoder']['weights'];
-};
+/** Predictions [n, 4] of the anchors or points at `positions` [n] as boxes [n, 4], neither clipped nor rounded. */
+export type DecodeCandidates = (deltas: Float32Array, positions: Int32Array) => Float32Array;
+
+export type DetectionOptions = Pick<RetinaNetConfig['inference'], 'nmsThreshold' | 'maxDetections'>;
 
 /**
  * Candidates of one image decoded and clipped to it, non-maximum suppression a class, at most `maxDetections`; boxes in
  * pixels of the image file.
- *
- * @param anchors [A, 4]
  */
 export function denseDetections(
   candidates: Candidates,
-  anchors: Float32Array,
+  decode: DecodeCandidates,
   info: ImageInfo,
   options: DetectionOptions,
 ): Detections {
-  const decoded = decodeBoxes(
-    candidates.deltas,
-    gatherBoxes(anchors, candidates.anchors),
-    options.boxWeights,
-  );
+  const decoded = decode(candidates.deltas, candidates.positions);
   const clipped = clipBoxes(decoded, {width: info.width, height: info.height});
-  const withArea = Int32Array.from(candidates.anchors.keys()).filter(
+  const withArea = Int32Array.from(candidates.positions.keys()).filter(
     i => clipped[4 * i + 2]! > clipped[4 * i]! && clipped[4 * i + 3]! > clipped[4 * i + 1]!,
   );
   const boxes = gatherBoxes(clipped, withArea);

@@ -1,11 +1,17 @@
 /** N and N_f of a training set for every stage whose fields ask for them (Sec. 3.2), without a forward pass. */
 import {anchorCache, RETINANET_STRIDES} from '../boxes/anchors.js';
+import type {AnchorsConfig, MatcherConfig} from '../config/network.js';
 import type {InputConfig, ModelConfig, RunConfig} from '../config/run.js';
 import type {StageConfig} from '../config/stage.js';
 import type {Dataset} from '../data/dataset.js';
 import {paddedSize, resizedSize} from '../data/resize.js';
 import {imageTargets, trainableImages} from '../data/targets.js';
-import {type CountedImage, countImbalance, type Imbalance} from '../sampling-free/imbalance.js';
+import {
+  anchorCounter,
+  type CountedImage,
+  countImbalance,
+  type Imbalance,
+} from '../sampling-free/imbalance.js';
 import {stagesOf} from './build.js';
 import {RPN_STRIDES} from './rpn.js';
 
@@ -17,26 +23,29 @@ export function* countedImages(dataset: Dataset, input: InputConfig): Generator<
   }
 }
 
-/** N and N_f of the anchors of the detector's first stage, over the data set. */
-export function anchorImbalance(model: ModelConfig, input: InputConfig, dataset: Dataset): Imbalance {
-  const {anchors, matcher, strides} = anchorsOfModel(model);
-  const anchorsOf = anchorCache(anchors, strides);
-  return countImbalance(
-    countedImages(dataset, input),
-    (height, width) => anchorsOf({height, width}),
-    matcher,
-  );
+/** N and N_f of the detector's first stage, over the data set. */
+export function modelImbalance(model: ModelConfig, input: InputConfig, dataset: Dataset): Imbalance {
+  return countImbalance(countedImages(dataset, input), exampleCounter(model));
 }
 
-function anchorsOfModel(model: ModelConfig) {
+/** What counts the examples of the first stage in an image. */
+function exampleCounter(model: ModelConfig): (image: CountedImage) => Imbalance {
   switch (model.kind) {
     case 'retinanet':
-      return {anchors: model.anchors, matcher: model.matcher, strides: RETINANET_STRIDES};
+      return countAnchors(model, RETINANET_STRIDES);
     case 'faster-rcnn':
     case 'mask-rcnn':
     case 'cascade-rcnn':
-      return {anchors: model.rpn.anchors, matcher: model.rpn.matcher, strides: RPN_STRIDES};
+      return countAnchors(model.rpn, RPN_STRIDES);
   }
+}
+
+function countAnchors(
+  {anchors, matcher}: {readonly anchors: AnchorsConfig; readonly matcher: MatcherConfig},
+  strides: readonly number[],
+): (image: CountedImage) => Imbalance {
+  const anchorsOf = anchorCache(anchors, strides);
+  return anchorCounter((height, width) => anchorsOf({height, width}), matcher);
 }
 
 /**
@@ -50,7 +59,7 @@ export function measureImbalance(
 ): Readonly<Record<string, Imbalance>> {
   const [[first, stage]] = stagesOf(model) as readonly [readonly [string, StageConfig]];
   return needsImbalance(stage) && known[first] === undefined
-    ? {[first]: anchorImbalance(model, input, dataset)}
+    ? {[first]: modelImbalance(model, input, dataset)}
     : {};
 }
 

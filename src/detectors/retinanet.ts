@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import {fpn} from '../backbones/fpn.js';
 import {resnet} from '../backbones/resnet.js';
 import {anchorCache, anchorsPerCell, levelSizes} from '../boxes/anchors.js';
+import {gatherBoxes} from '../boxes/box.js';
+import {decodeBoxes} from '../boxes/box-coder.js';
 import type {RetinaNetConfig} from '../config/network.js';
 import type {Batch, ImageBatch} from '../data/batch.js';
 import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
@@ -10,7 +12,7 @@ import {Parameters} from '../layers/parameters.js';
 import {Random} from '../random/random.js';
 import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
-import {denseCandidates, denseDetections} from './dense-detections.js';
+import {type DecodeCandidates, denseCandidates, denseDetections} from './dense-detections.js';
 import type {Detections, Detector, DetectorOptions} from './detector.js';
 import {denseLosses, labelExamples, readExampleLosses} from './stage.js';
 
@@ -66,12 +68,9 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
         scoreThreshold: theta,
       });
       tf.dispose(Object.values(predictions));
-      return infos.map((info, image) =>
-        denseDetections(candidates[image]!, anchors, info, {
-          ...config.inference,
-          boxWeights: config.boxCoder.weights,
-        }),
-      );
+      const decode: DecodeCandidates = (deltas, positions) =>
+        decodeBoxes(deltas, gatherBoxes(anchors, positions), config.boxCoder.weights);
+      return infos.map((info, image) => denseDetections(candidates[image]!, decode, info, config.inference));
     },
   };
 }

@@ -1,10 +1,11 @@
 /**
  * One stage of a detector, once for all of them: label -> sample -> classify -> scale, as the stage's six fields say.
- * Shape letters: B images, A anchors of all levels, P foreground examples, G objects, C classes.
+ * Shape letters: B images, A anchors or points of all levels, P foreground examples, G objects, C classes.
  */
 import * as tf from '@tensorflow/tfjs';
+import {gatherBoxes} from '../boxes/box.js';
 import {encodeBoxes} from '../boxes/box-coder.js';
-import {IGNORED, matchAnchors} from '../boxes/matcher.js';
+import {IGNORED, type Matches, matchAnchors} from '../boxes/matcher.js';
 import {backgroundLimit, largestOverlaps} from '../boxes/overlaps.js';
 import type {BoxCoderConfig, MatcherConfig, NormaliserConfig} from '../config/network.js';
 import type {ClassificationLoss, Sampler, StageConfig} from '../config/stage.js';
@@ -19,7 +20,7 @@ import {sample} from '../samplers/sampler.js';
 import {lossScale} from '../sampling-free/guided-loss-scaling.js';
 import type {StageLosses} from './detector.js';
 
-/** What the anchors of a mini-batch are trained towards: constants, made on the host. */
+/** What the anchors or points of a mini-batch are trained towards: constants, made on the host. */
 export type Examples = {
   /** -1 ignored, 0 background, 1..C. */
   readonly labels: Int32Array; // [B, A]
@@ -52,64 +53,96 @@ export type LabellingOptions = {
 
 /** Labels every anchor of every image, samples, and encodes the boxes of the foreground. */
 export function labelExamples(options: LabellingOptions): Examples {
-  const {anchors, targets, matcher, sampler, randomOf, lossesOf, isTrained} = options;
-  const anchorCount = anchors.length / 4;
-  const labels = new Int32Array(targets.length * anchorCount);
-  const weights = new Float32Array(labels.length);
-  const foreground: number[] = [];
-  const matchedBoxes: number[] = [];
-  const matchedAnchors: number[] = [];
-  let examples = 0;
-
-  // All labels come before the first sample: losses are those of the whole mini-batch, read in one piece.
+  const {anchors, targets, matcher, boxWeights, isTrained, ...sampling} = options;
   const matches = targets.map((objects, image) => {
     const matched = matchAnchors(anchors, objects, matcher);
     if (isTrained !== undefined) {
-      for (let anchor = 0; anchor < anchorCount; anchor++) {
+      for (let anchor = 0; anchor < matched.labels.length; anchor++) {
         if (!isTrained(image, anchor)) matched.labels[anchor] = IGNORED;
       }
     }
-    labels.set(matched.labels, image * anchorCount);
     return matched;
   });
+  return sampleExamples({
+    ...sampling,
+    targets,
+    matches,
+    coder: {encode: (boxes, positions) => encodeBoxes(boxes, gatherBoxes(anchors, positions), boxWeights)},
+    iou: {
+      background: backgroundLimit(matcher),
+      overlaps: image => largestOverlaps(anchors, targets[image]!.boxes),
+    },
+  });
+}
+
+/** Between boxes and what is predicted for them at an anchor or a point. */
+export type ExampleCoder = {
+  /** Boxes [P, 4] as the predictions of the anchors or points at `positions` [P], each in 0..A; [P, 4]. */
+  readonly encode: (boxes: Float32Array, positions: Int32Array) => Float32Array;
+};
+
+export type SamplingOptions = Pick<LabellingOptions, 'targets' | 'sampler' | 'randomOf' | 'lossesOf'> & {
+  /** Labels and objects of the anchors or points of every image. */
+  readonly matches: readonly Matches[]; // [B], of [A]
+  readonly coder: ExampleCoder;
+  /** Absent where examples are points: no sampler can go by an IoU then. */
+  readonly iou?: {
+    /** Background examples have a smaller IoU than this. */
+    readonly background: number;
+    /** The largest IoU of every example of an image with any object. */
+    readonly overlaps: (image: number) => Float32Array; // [A]
+  };
+};
+
+/** Samples among the labelled anchors or points of every image, and encodes the boxes of the foreground. */
+export function sampleExamples(options: SamplingOptions): Examples {
+  const {targets, matches, sampler, randomOf, lossesOf, coder, iou} = options;
+  const perImage = matches[0]?.labels.length ?? 0;
+  const labels = new Int32Array(matches.length * perImage);
+  const weights = new Float32Array(labels.length);
+  const foreground: number[] = [];
+  const foregroundBoxes: number[] = [];
+  let examples = 0;
+
+  // All labels come before the first sample: losses are those of the whole mini-batch, read in one piece.
+  for (const [image, matched] of matches.entries()) labels.set(matched.labels, image * perImage);
   let losses: Float32Array | undefined;
-  for (const [image, objects] of targets.entries()) {
-    const start = image * anchorCount;
-    const matched = matches[image]!;
+  for (const [image, matched] of matches.entries()) {
+    const start = image * perImage;
+    const {boxes} = targets[image]!;
     const sampled = sample(sampler, matched.labels, {
       random: randomOf(image),
       image,
-      backgroundIou: backgroundLimit(matcher),
+      backgroundIou: iou?.background ?? 0,
       matches: matched.matches,
-      overlaps: () => largestOverlaps(anchors, objects.boxes),
+      overlaps: () => {
+        if (iou === undefined) throw new Error(`sampler ${sampler.kind}: these examples have no IoU`);
+        return iou.overlaps(image);
+      },
       losses: () => {
         losses ??= lossesOf(labels);
-        return losses.subarray(start, start + anchorCount);
+        return losses.subarray(start, start + perImage);
       },
     });
     weights.set(sampled, start);
-    for (let anchor = 0; anchor < anchorCount; anchor++) {
-      if (sampled[anchor] === 0) continue;
+    for (let position = 0; position < perImage; position++) {
+      if (sampled[position] === 0) continue;
       examples++;
-      if (matched.labels[anchor]! <= 0) continue;
-      const object = matched.matches[anchor]!;
-      foreground.push(start + anchor);
-      for (let k = 0; k < 4; k++) {
-        matchedBoxes.push(objects.boxes[4 * object + k]!);
-        matchedAnchors.push(anchors[4 * anchor + k]!);
-      }
+      if (matched.labels[position]! <= 0) continue;
+      foreground.push(start + position);
+      const object = 4 * matched.matches[position]!;
+      for (let k = 0; k < 4; k++) foregroundBoxes.push(boxes[object + k]!);
     }
   }
   return {
     labels,
     weights,
     foreground: Int32Array.from(foreground),
-    boxTargets: encodeBoxes(
-      Float32Array.from(matchedBoxes),
-      Float32Array.from(matchedAnchors),
-      options.boxWeights,
+    boxTargets: coder.encode(
+      Float32Array.from(foregroundBoxes),
+      Int32Array.from(foreground, position => position % perImage),
     ),
-    images: targets.length,
+    images: matches.length,
     examples,
   };
 }

@@ -6,7 +6,7 @@ import {loadCoco} from '../../src/data/coco.js';
 import type {Dataset} from '../../src/data/dataset.js';
 import {datasetStats, imbalanceStats} from '../../src/data/stats.js';
 import {formatImbalance, formatStats} from '../../src/data/stats-text.js';
-import {anchorImbalance} from '../../src/detectors/imbalance.js';
+import {modelImbalance} from '../../src/detectors/imbalance.js';
 
 /** Two images with objects, one of them with a crowd and an ignored object, and an empty one. */
 const dataset: Dataset = {
@@ -123,7 +123,7 @@ test('COCO photographs at 800/1333 have the imbalance that the authors measured'
   const stats = datasetStats(coco);
   t.like(stats, {images: 132, imagesWithoutObjects: 3, objects: 1117, crowds: 12});
   const {config} = await loadRunConfig('retinanet_R_50_FPN_1x', {overrides: []});
-  const {ratio, bias} = imbalanceStats(anchorImbalance(config.model, config.input, coco), 80);
+  const {ratio, bias} = imbalanceStats(modelImbalance(config.model, config.input, coco), 80);
   t.log(`N / N_f = ${ratio?.toFixed(1)}, optimal bias ${bias?.toFixed(3)}`);
   // 1122.6 and -11.405 on train2017; this sample has 8.5 objects an image, train2017 7.2.
   t.true(ratio! > 700 && ratio! < 1300, `${ratio}`);

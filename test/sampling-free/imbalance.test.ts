@@ -1,7 +1,7 @@
 import test from 'ava';
 import {anchorCache} from '../../src/boxes/anchors.js';
 import type {MatcherConfig} from '../../src/config/network.js';
-import {type CountedImage, countImbalance} from '../../src/sampling-free/imbalance.js';
+import {anchorCounter, type CountedImage, countImbalance} from '../../src/sampling-free/imbalance.js';
 import {uniform} from '../fixtures/torchvision/formula.js';
 
 const MATCHER: MatcherConfig = {foreground: 0.5, background: 0.4, lowQuality: true, ignoreBand: 'skip'};
@@ -19,11 +19,11 @@ const five = () => Float32Array.of(0, 0, 10, 10, 0, 0, 10, 6, 0, 0, 10, 4.5, 0, 
 const square = image(64, 64, 0, 0, 10, 10);
 
 test('N holds foreground and background, N_f foreground; the anchor in between is in neither', t => {
-  t.deepEqual(countImbalance([square], five, MATCHER), {examples: 4, foreground: 2});
+  t.deepEqual(countImbalance([square], anchorCounter(five, MATCHER)), {examples: 4, foreground: 2});
 });
 
 test('the anchor in between counts as background where the matcher trains it so', t => {
-  t.deepEqual(countImbalance([square], five, {...MATCHER, ignoreBand: 'negative'}), {
+  t.deepEqual(countImbalance([square], anchorCounter(five, {...MATCHER, ignoreBand: 'negative'})), {
     examples: 5,
     foreground: 2,
   });
@@ -32,12 +32,18 @@ test('the anchor in between counts as background where the matcher trains it so'
 test('totals are sums over images, low-quality matches included, images without objects left out', t => {
   // Second image: the best anchor for a box of 10 x 1 is the one of 10 x 2, IoU 0.5 as it happens; of 10 x 0.5 it is 0.25.
   const thin = image(64, 64, 0, 0, 10, 0.5);
-  t.deepEqual(countImbalance([square, image(64, 64), thin], five, MATCHER), {examples: 9, foreground: 3});
-  t.deepEqual(countImbalance([thin], five, {...MATCHER, lowQuality: false}), {examples: 5, foreground: 0});
+  t.deepEqual(countImbalance([square, image(64, 64), thin], anchorCounter(five, MATCHER)), {
+    examples: 9,
+    foreground: 3,
+  });
+  t.deepEqual(countImbalance([thin], anchorCounter(five, {...MATCHER, lowQuality: false})), {
+    examples: 5,
+    foreground: 0,
+  });
 });
 
 test('no images give zeros', t => {
-  t.deepEqual(countImbalance([], five, MATCHER), {examples: 0, foreground: 0});
+  t.deepEqual(countImbalance([], anchorCounter(five, MATCHER)), {examples: 0, foreground: 0});
 });
 
 test('padding counts: a larger canvas has more background and the same foreground', t => {
@@ -45,8 +51,7 @@ test('padding counts: a larger canvas has more background and the same foregroun
   const count = (height: number, width: number) =>
     countImbalance(
       [image(height, width, 20, 20, 70, 80)],
-      (h, w) => anchorsOf({height: h, width: w}),
-      MATCHER,
+      anchorCounter((h, w) => anchorsOf({height: h, width: w}), MATCHER),
     );
   const small = count(256, 256);
   const large = count(512, 512);
@@ -65,8 +70,7 @@ test('hundreds of images at 800 x 1344 are counted within seconds', t => {
   const start = performance.now();
   const {examples, foreground} = countImbalance(
     images,
-    (height, width) => anchorsOf({height, width}),
-    MATCHER,
+    anchorCounter((height, width) => anchorsOf({height, width}), MATCHER),
   );
   const milliseconds = performance.now() - start;
   t.log(`${(milliseconds / 200).toFixed(2)} ms an image, N / N_f = ${(examples / foreground).toFixed(0)}`);
