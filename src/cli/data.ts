@@ -2,7 +2,7 @@
 import {Command, Option} from 'commander';
 import {loadRunConfig} from '../config/load.js';
 import {loadMachine} from '../config/machine.js';
-import type {RunConfig} from '../config/run.js';
+import type {InputConfig, RunConfig} from '../config/run.js';
 import {checkDataset} from '../data/check.js';
 import type {Dataset} from '../data/dataset.js';
 import {type DatasetContext, openDataset, parseDataFlag} from '../data/open.js';
@@ -97,10 +97,15 @@ async function showStats(flags: DataFlags): Promise<void> {
     await writeJson(flags.json, {...stats, notices: dataset.notices, imbalance: {...imbalance, ...counted}});
   }
   if (flags.json === '-') return;
-  const {resize} = input;
-  const size = resize === null ? 'images in their own size' : `${resize.shortSide}/${resize.maxLongSide}`;
-  const counted = `${flags.config ?? DEFAULT_CONFIG}, ${size}`;
+  const counted = `${flags.config ?? DEFAULT_CONFIG}, ${trainingSizeText(input)}`;
   await writeOut(`${formatStats(stats)}\n${formatImbalance(imbalance, counted)}`);
+}
+
+function trainingSizeText({resize}: InputConfig): string {
+  if (resize === null) return 'images in their own size';
+  const {shortSide, maxLongSide} = resize;
+  const sides = typeof shortSide === 'number' ? [shortSide] : shortSide.training;
+  return `${sides.join('|')}/${maxLongSide}`;
 }
 
 async function check(flags: DataFlags): Promise<void> {

@@ -71,6 +71,20 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
+/**
+ * What is wrong inside the option of a union that a value was meant for: of a number or a map, the map where a map was written.
+ * The issue itself where the value fits no option, or where options are told apart by `kind`.
+ */
+function insideOption(issue: Issue): readonly Issue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const meant = issue.errors.filter(issues =>
+    issues.every(({code, path}) => path.length > 0 || code === 'unrecognized_keys'),
+  );
+  const [only] = meant;
+  if (only === undefined || meant.length > 1) return [issue];
+  return only.flatMap(inner => insideOption({...inner, path: [...issue.path, ...inner.path]}));
+}
+
 /** What an issue's value should have been, in words. */
 function expectation(issue: Exclude<Issue, z.core.$ZodIssueUnrecognizedKeys>): string {
   switch (issue.code) {
@@ -87,11 +101,12 @@ function expectation(issue: Exclude<Issue, z.core.$ZodIssueUnrecognizedKeys>): s
     case 'invalid_value':
     case 'invalid_union': {
       const choices = choicesOf(issue);
-      return choices.length === 0
-        ? issue.message
-        : choices.length === 1
-          ? `${choices[0]}`
-          : `one of ${choices.join(', ')}`;
+      if (choices.length > 0) return choices.length === 1 ? `${choices[0]}` : `one of ${choices.join(', ')}`;
+      const options = issue.code === 'invalid_union' ? issue.errors.flatMap(([first]) => first ?? []) : [];
+      const words = options.map(option =>
+        option.code === 'unrecognized_keys' ? 'a map' : expectation(option),
+      );
+      return words.length === 0 ? issue.message : [...new Set(words)].join(' or ');
     }
     case 'not_multiple_of':
       return `a multiple of ${issue.divisor}`;
@@ -141,21 +156,22 @@ function explainUnknownKey(
  * @param value the plain value of `tree`, which `schema` has refused with `issues`.
  */
 export function explain(issues: readonly Issue[], schema: Schema, value: unknown, tree: Tree): UsageError {
-  const first = issues.find(issue => issue.code === 'unrecognized_keys') ?? issues[0];
+  const found = issues.flatMap(insideOption);
+  const first = found.find(issue => issue.code === 'unrecognized_keys') ?? found[0];
   if (first === undefined) throw new Error('explain needs an issue');
-  const others = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
+  const others = found.length > 1 ? ` (and ${found.length - 1} more)` : '';
   if (first.code === 'unrecognized_keys') {
     const key = first.keys[0] as string;
     return new UsageError(explainUnknownKey(first.path, key, schema, value, tree) + others);
   }
   const key = first.path.map(String).join('.');
-  const found = valueAt(value, first.path);
+  const held = valueAt(value, first.path);
   const origin = originAt(tree, first.path);
-  if (found === undefined)
+  if (held === undefined)
     return new UsageError(`missing key ${key} in ${origin}: expected ${expectation(first)}${others}`);
-  const hint = typeof found === 'string' ? didYouMean(found, choicesOf(first)) : '';
+  const hint = typeof held === 'string' ? didYouMean(held, choicesOf(first)) : '';
   const subject = key === '' ? 'the config' : key;
   return new UsageError(
-    `${subject} is ${show(found)} in ${origin}; expected ${expectation(first)}${hint}${others}`,
+    `${subject} is ${show(held)} in ${origin}; expected ${expectation(first)}${hint}${others}`,
   );
 }

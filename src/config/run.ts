@@ -27,9 +27,22 @@ export const dataSetSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+export const resizeSchema = z.strictObject({
+  /**
+   * What an image's short side becomes, in pixels: one length, or several for training, of which every image draws one in every
+   * epoch, and the one that evaluation and prediction use.
+   */
+  shortSide: z.union([
+    positiveInt,
+    z.strictObject({training: z.array(positiveInt).min(1), evaluation: positiveInt}),
+  ]),
+  /** Where the long side would exceed this, the image becomes smaller. */
+  maxLongSide: positiveInt,
+});
+
 export const inputSchema = z.strictObject({
-  /** Short side after resizing, and the bound on the long side; absent: images keep their size. */
-  resize: z.strictObject({shortSide: positiveInt, maxLongSide: positiveInt}).nullable(),
+  /** Null: images keep their size. */
+  resize: resizeSchema.nullable(),
   channelOrder: z.enum(['rgb', 'bgr']),
   /** In the channel order, on the 0..255 scale. */
   mean: z.tuple([z.number(), z.number(), z.number()]),

@@ -41,11 +41,6 @@ export function* batchOrder(
   }
 }
 
-/** Whether an image is mirrored in an epoch, whatever batch it is in. */
-export function isFlipped(probability: number, seed: number, epoch: number, imageId: number): boolean {
-  return new Random(seed, 'flip', epoch, imageId).uniform() < probability;
-}
-
 /** Every image once, images of like padded size together and the largest first, so that memory is asked for once. */
 export function sizeOrder(sizes: readonly Size[]): readonly number[] {
   const area = ({width, height}: Size): number => width * height;

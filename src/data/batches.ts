@@ -2,14 +2,15 @@
 import type {InputConfig} from '../config/run.js';
 import {RunError} from '../errors.js';
 import type {Batch, ImageBatch, ImageInfo} from './batch.js';
-import {batchOrder, isFlipped, sizeOrder, type Turn} from './batch-order.js';
+import {batchOrder, sizeOrder, type Turn} from './batch-order.js';
 import type {Dataset, ImageRecord} from './dataset.js';
 import {decodeFile, decodeImage, resizePixels} from './image.js';
 import {imagesToTensor} from './image-tensor.js';
 import {PixelCache} from './pixel-cache.js';
 import {prefetched} from './prefetch.js';
-import {paddedSize, resizedSize, type Size} from './resize.js';
+import {paddedSize, type Size} from './resize.js';
 import {imageTargets, type TargetOptions, trainableImages} from './targets.js';
+import {evaluationSize, trainingView} from './view.js';
 
 /** How far decoding runs ahead of the step: an image takes two turns, one to decode and one to resize. */
 const PREFETCH = 2;
@@ -59,18 +60,16 @@ export async function* trainingBatches(
       `data set ${dataset.name} has no image with an object to train on; check its annotations`,
     );
   }
-  const sizes = images.map(image => resizedSize(image, input.resize));
   // An object without a mask stops the run before its first step, not in the middle of an epoch.
-  if (masks) images.forEach((image, i) => void imageTargets(image, {...sizes[i]!, flip: false}, options));
+  if (masks) for (const image of images) imageTargets(image, trainingView(image, input, seed, 0), options);
   const cache = new PixelCache(cacheBytes);
   const order = batchOrder(images, {...config, aspectGrouping: input.aspectGrouping}, startIteration);
   const load = (turns: readonly Turn[]) =>
     settled(
       turns.map(async ({index, epoch}) => {
         const record = images[index]!;
-        const size = sizes[index]!;
-        const data = await cache.load(record, size);
-        return {record, epoch, data, ...size, flip: isFlipped(input.flip, seed, epoch, record.id)};
+        const view = trainingView(record, input, seed, epoch);
+        return {record, epoch, data: await cache.load(record, view), ...view};
       }),
     );
 
@@ -95,7 +94,7 @@ export async function* evaluationBatches(
   dataset: Dataset,
   {input, imagesPerBatch, prefetch = PREFETCH}: EvaluationConfig,
 ): AsyncGenerator<ImageBatch, void, void> {
-  const sizes = dataset.images.map(image => resizedSize(image, input.resize));
+  const sizes = dataset.images.map(image => evaluationSize(image, input));
   const canvases = sizes.map(size => paddedSize(size, input.sizeDivisor));
   const order = equalRuns(
     sizeOrder(canvases),
@@ -137,7 +136,7 @@ function equalRuns<T>(items: readonly T[], keyOf: (item: T) => string): readonly
  */
 export async function imageFileBatch(path: string, input: InputConfig, imageId = 0): Promise<ImageBatch> {
   const pixels = await decodeFile(path);
-  const resized = await resizePixels(pixels, resizedSize(pixels, input.resize));
+  const resized = await resizePixels(pixels, evaluationSize(pixels, input));
   return {images: imagesToTensor([resized], input), infos: [imageInfo({id: imageId, ...pixels}, resized)]};
 }
 

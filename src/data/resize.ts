@@ -1,15 +1,16 @@
 /** Sizes of images on their way into a batch: the resizing rule of maskrcnn-benchmark, and padding to a divisor. */
-import type {InputConfig} from '../config/run.js';
 
 export type Size = {readonly width: number; readonly height: number};
+
+/** In pixels: what the short side becomes, and the bound on the long side. */
+export type ResizeRule = {readonly shortSide: number; readonly maxLongSide: number};
 
 /**
  * The size, in whole pixels, that an image has after resizing: the short side becomes `shortSide`, unless the long
  * side then exceeded `maxLongSide`; in that case the short side becomes round(maxLongSide * short / long), halves
- * to the even number as Python rounds. The other side follows, truncated. Null keeps the size.
+ * to the even number as Python rounds. The other side follows, truncated.
  */
-export function resizedSize(size: Size, resize: InputConfig['resize']): Size {
-  if (resize === null) return size;
+export function resizedSize(size: Size, resize: ResizeRule): Size {
   const {width, height} = size;
   const short = Math.min(width, height);
   const long = Math.max(width, height);

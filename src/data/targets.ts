@@ -7,15 +7,13 @@ import type {Dataset, ImageRecord} from './dataset.js';
 import {outlineInView} from './object-outline.js';
 import type {Shape} from './polygon.js';
 import type {Size} from './resize.js';
+import type {View} from './view.js';
 
 /** Which annotated objects are trained on, besides crowds, which never are: a data set answers it for its own. */
 export type TargetOptions = Pick<Dataset, 'trainIgnored'> & {
   /** Whether the objects' outlines are wanted, for a mask head; every object must then have one. Default: no. */
   readonly masks?: boolean;
 };
-
-/** How an image enters a batch: its size after resizing, and whether it is mirrored left to right. */
-export type View = Size & {readonly flip: boolean};
 
 /**
  * The trainable objects of `record`, scaled to the view, mirrored with it and clipped to it; outlines are not clipped.

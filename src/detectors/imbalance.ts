@@ -4,8 +4,9 @@ import type {AnchorsConfig, MatcherConfig} from '../config/network.js';
 import type {InputConfig, ModelConfig, RunConfig} from '../config/run.js';
 import type {StageConfig} from '../config/stage.js';
 import type {Dataset} from '../data/dataset.js';
-import {paddedSize, resizedSize} from '../data/resize.js';
+import {paddedSize} from '../data/resize.js';
 import {imageTargets, trainableImages} from '../data/targets.js';
+import {trainingSizes} from '../data/view.js';
 import {
   anchorCounter,
   type CountedImage,
@@ -15,10 +16,14 @@ import {
 import {stagesOf} from './build.js';
 import {RPN_STRIDES} from './rpn.js';
 
-/** The images that are trained on as the network sees them, one at a time: resized, and padded on their own. */
+/**
+ * The images that are trained on as the network sees them, one at a time: resized, and padded on their own. Of several sizes
+ * to train on, images take turns at them.
+ */
 export function* countedImages(dataset: Dataset, input: InputConfig): Generator<CountedImage> {
-  for (const image of trainableImages(dataset.images, dataset)) {
-    const size = resizedSize(image, input.resize);
+  for (const [turn, image] of trainableImages(dataset.images, dataset).entries()) {
+    const sizes = trainingSizes(image, input);
+    const size = sizes[turn % sizes.length] ?? sizes[0];
     yield {...paddedSize(size, input.sizeDivisor), ...imageTargets(image, {...size, flip: false}, dataset)};
   }
 }

@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type {DataSetConfig, RunConfig} from '../config/run.js';
 import type {Batch} from '../data/batch.js';
-import {paddedSize, resizedSize, type Size} from '../data/resize.js';
+import {paddedSize, type Size} from '../data/resize.js';
+import {trainingSizes} from '../data/view.js';
 import {buildDetector, inputStd, stagesOf} from '../detectors/build.js';
 import {Random} from '../random/random.js';
 import {Sgd} from './sgd.js';
@@ -22,9 +23,11 @@ export async function estimateIterationSeconds(config: RunConfig): Promise<numbe
   const {data, input, model, schedule} = config;
   const image =
     data.train.kind === 'shapes' ? {width: data.train.size, height: data.train.size} : TYPICAL_IMAGE;
-  const canvas = paddedSize(resizedSize(image, input.resize), input.sizeDivisor);
+  const canvases = trainingSizes(image, input).map(size => paddedSize(size, input.sizeDivisor));
+  const pixels = canvases.reduce((sum, {width, height}) => sum + width * height, 0) / canvases.length;
+  const [{width, height}] = trainingSizes(image, input);
   const probe = paddedSize(
-    {width: Math.min(canvas.width, PROBE_SIDE), height: Math.min(canvas.height, PROBE_SIDE)},
+    {width: Math.min(width, PROBE_SIDE), height: Math.min(height, PROBE_SIDE)},
     input.sizeDivisor,
   );
   const classes = classCount(data.train);
@@ -43,8 +46,7 @@ export async function estimateIterationSeconds(config: RunConfig): Promise<numbe
       await trainStep(detector, batch, optimizer, 1e-6);
       seconds.push((performance.now() - started) / 1000);
     }
-    const scale =
-      (canvas.width * canvas.height * schedule.imagesPerBatch) / (probe.width * probe.height * images);
+    const scale = (pixels * schedule.imagesPerBatch) / (probe.width * probe.height * images);
     return Math.min(...seconds) * scale;
   } finally {
     tf.dispose(batch.images);

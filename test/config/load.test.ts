@@ -165,6 +165,30 @@ const wrong: readonly (readonly [override: string, message: (flag: string) => st
     flag => `unknown key model.stages.dense.lossScaling.gian in ${flag}; did you mean gain? (and 1 more)`,
   ],
   ['data.val={kind: coco, images: x}', flag => `missing key data.val.annotations in ${flag}: expected text`],
+  [
+    'input.resize={shortSide: wide, maxLongSide: 9}',
+    flag => `input.resize.shortSide is "wide" in ${flag}; expected a number or a map`,
+  ],
+  [
+    'input.resize={shortSide: [640, 800], maxLongSide: 9}',
+    flag => `input.resize.shortSide is [640,800] in ${flag}; expected a number or a map`,
+  ],
+  [
+    'input.resize={shortSide: {training: [640]}, maxLongSide: 9}',
+    flag => `missing key input.resize.shortSide.evaluation in ${flag}: expected a number`,
+  ],
+  [
+    'input.resize={shortSide: {training: [a], evaluation: 9}, maxLongSide: 9}',
+    flag => `input.resize.shortSide.training.0 is "a" in ${flag}; expected a number`,
+  ],
+  [
+    'input.resize={shortSide: {training: [], evaluation: 9}, maxLongSide: 9}',
+    flag => `input.resize.shortSide.training is [] in ${flag}; expected a list of at least 1`,
+  ],
+  [
+    'input.resize={shortSide: {training: [9], evaluaton: 9}, maxLongSide: 9}',
+    flag => `unknown key input.resize.shortSide.evaluaton in ${flag}; did you mean evaluation? (and 1 more)`,
+  ],
   ['seed', flag => `${flag}: expected KEY=VALUE, such as schedule.baseLr=0.02`],
   ['.seed=1', flag => `${flag}: expected KEY=VALUE, such as schedule.baseLr=0.02`],
   ['seed=', flag => `${flag}: there is no value after the = (null switches a part off)`],

@@ -37,6 +37,16 @@ test('the baseline is the published one: schedule, matcher, focal loss, threshol
   t.deepEqual(input.resize, {shortSide: 800, maxLongSide: 1333});
 });
 
+test('Cascade R-CNN is trained at six sizes, as detectron2 does, until a child gives it one', async t => {
+  const evaluation = 800;
+  const several = {training: [640, 672, 704, 736, 768, 800], evaluation};
+  for (const name of ['cascade_rcnn_R_50_FPN_1x', 'cascade_rcnn_R_101_FPN_1x_sampling-free']) {
+    t.deepEqual((await load(name)).input.resize, {shortSide: several, maxLongSide: 1333});
+  }
+  const one = await loadRunConfig('cascade_rcnn_R_50_FPN_1x', {overrides: ['input.resize.shortSide=600']});
+  t.deepEqual(one.config.input.resize, {shortSide: 600, maxLongSide: 1333});
+});
+
 /**
  * What a Sampling-Free config may change: the stages and, in two-stage detectors, what their losses are divided by (a mean
  * over all proposals would leave next to nothing of the box loss).

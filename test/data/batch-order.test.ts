@@ -1,5 +1,5 @@
 import test from 'ava';
-import {batchOrder, isFlipped, sizeOrder, type Turn} from '../../src/data/batch-order.js';
+import {batchOrder, sizeOrder, type Turn} from '../../src/data/batch-order.js';
 
 const wide = {width: 20, height: 10};
 const tall = {width: 10, height: 20};
@@ -60,17 +60,6 @@ test('a data set smaller than a batch fills it from several epochs', t => {
     batch?.map(({epoch}) => epoch),
     [0, 0, 1, 1, 2],
   );
-});
-
-test('flips depend on seed, epoch and image, and come as often as asked', t => {
-  const flips = (probability: number, epoch = 0) =>
-    Array.from({length: 1000}, (_, id) => isFlipped(probability, 3, epoch, id));
-  t.deepEqual(flips(0.5), flips(0.5));
-  t.notDeepEqual(flips(0.5), flips(0.5, 1));
-  t.true(flips(1).every(Boolean));
-  t.false(flips(0).some(Boolean));
-  // 1000 draws at 0.3: mean 300, deviation 14.5; four of them are 58.
-  t.true(Math.abs(flips(0.3).filter(Boolean).length - 300) < 58);
 });
 
 test('evaluation groups like sizes, the largest first', t => {

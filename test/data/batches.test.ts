@@ -173,6 +173,39 @@ test.serial('boxes and infos follow the resizing', async t => {
   t.deepEqual([...batch!.targets[0]!.boxes], [1, 1.5, 5, 4.5]);
 });
 
+test.serial('images are trained on at sizes of their own, and evaluated at one', async t => {
+  const before = tf.memory().numTensors;
+  const resize = {shortSide: {training: [12, 24, 48], evaluation: 36}, maxLongSide: 1000};
+  const options = {input: {...input, flip: 0, resize}};
+  const whole = await take(15, options);
+  t.deepEqual(await take(8, {...options, startIteration: 7, cacheBytes: 0}), whole.slice(7));
+  const sides = new Map<number, Set<number>>();
+  for (const {infos, targets} of whole) {
+    for (const [i, {imageId, width, height, scaleX}] of infos.entries()) {
+      const side = Math.min(width, height);
+      sides.set(imageId, (sides.get(imageId) ?? new Set()).add(side));
+      t.is(scaleX, side / 24);
+      // Float32 boxes: 2, 3, 10, 9 times a half, 1 or 2.
+      t.deepEqual(
+        [...targets[i]!.boxes],
+        [2, 3, 10, 9].map(value => value * scaleX),
+      );
+    }
+  }
+  // 45 turns of 11 images: each is seen four times, most of them at several sizes.
+  t.deepEqual([...new Set([...sides.values()].flatMap(seen => [...seen]))].sort(), [12, 24, 48]);
+  t.true([...sides.values()].some(seen => seen.size > 1));
+  t.true(whole.some(({infos}) => new Set(infos.map(({height}) => height)).size > 1));
+  for await (const {images: tensor, infos} of evaluationBatches(dataset, {
+    ...options,
+    imagesPerBatch: 5,
+  })) {
+    t.true(infos.every(({width, height}) => Math.min(width, height) === 36));
+    tensor.dispose();
+  }
+  t.is(tf.memory().numTensors, before);
+});
+
 test.serial('evaluation sees every image once, unflipped, padded with zeros', async t => {
   const before = tf.memory().numTensors;
   const seen: number[] = [];
@@ -245,6 +278,19 @@ test.serial('the cache decodes an image once while it fits, and keeps to its bud
   const again = await cache.load(images[2]!, size);
   t.not(again, third);
   t.deepEqual(again, third);
+});
+
+test.serial('the cache keeps an image at every size that it was asked for', async t => {
+  const [large, small] = [
+    {width: 40, height: 24},
+    {width: 20, height: 12},
+  ];
+  const cache = new PixelCache(40 * 24 * 3 + 20 * 12 * 3);
+  const first = await cache.load(images[0]!, large);
+  const second = await cache.load(images[0]!, small);
+  t.deepEqual([first.length, second.length, cache.size], [40 * 24 * 3, 20 * 12 * 3, 2]);
+  t.is(await cache.load(images[0]!, large), first);
+  t.is(await cache.load(images[0]!, small), second);
 });
 
 test.serial('a single file becomes a batch of one', async t => {

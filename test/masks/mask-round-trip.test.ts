@@ -2,7 +2,8 @@
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {loadCoco} from '../../src/data/coco.js';
-import {imageTargets, type View} from '../../src/data/targets.js';
+import {imageTargets} from '../../src/data/targets.js';
+import type {View} from '../../src/data/view.js';
 import {maskArea} from '../../src/masks/mask.js';
 import {maskOverlap} from '../../src/masks/mask-overlap.js';
 import {maskTargets} from '../../src/masks/mask-targets.js';
