@@ -5,6 +5,7 @@ import {resnet} from '../backbones/resnet.js';
 import {anchorCache, anchorsPerCell, levelSizes} from '../boxes/anchors.js';
 import {gatherBoxes} from '../boxes/box.js';
 import {decodeBoxes} from '../boxes/box-coder.js';
+import type {Canvas} from '../boxes/canvas.js';
 import type {RetinaNetConfig} from '../config/network.js';
 import type {Batch, ImageBatch} from '../data/batch.js';
 import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
@@ -14,7 +15,8 @@ import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
 import {type DecodeCandidates, denseCandidates, denseDetections} from './dense-detections.js';
 import type {Detections, Detector, DetectorOptions} from './detector.js';
-import {denseLosses, labelExamples, readExampleLosses} from './stage.js';
+import {labelExamples} from './examples.js';
+import {denseStage, readExampleLosses} from './stage.js';
 
 /** @throws UsageError when the stage's fields need the imbalance of a training set that has no foreground. */
 export function retinanet(config: RetinaNetConfig, options: DetectorOptions): Detector {
@@ -36,6 +38,9 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
     classes,
     classBias: bias,
   });
+  const lossesOf = denseStage(scope, {name: 'dense', stage: dense, normaliser: config.normaliser});
+  const countLevels = (canvas: Canvas): readonly number[] =>
+    levelSizes(canvas).map(level => level.height * level.width * perCell);
   const predict = (images: tf.Tensor4D): DensePredictions => head(pyramid(backbone.forward(images)));
 
   return {
@@ -47,6 +52,7 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
       const predictions = predict(batch.images);
       const examples = labelExamples({
         anchors: anchorsOf({height, width}),
+        levelCounts: countLevels({height, width}),
         targets: batch.targets,
         matcher: config.matcher,
         boxWeights: config.boxCoder.weights,
@@ -54,16 +60,15 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
         randomOf: image => new Random(seed, 'sample', batch.iteration, image),
         lossesOf: labels => readExampleLosses(dense.classificationLoss, predictions.logits, labels),
       });
-      return {dense: denseLosses(dense, config.normaliser, predictions, examples)};
+      return {dense: lossesOf(predictions, examples)};
     },
 
     async detect({images, infos}: ImageBatch): Promise<readonly Detections[]> {
       const [, height, width] = images.shape;
       const anchors = anchorsOf({height, width});
-      const levelCounts = levelSizes({height, width}).map(level => level.height * level.width * perCell);
       const predictions = tf.tidy(() => predict(images));
       const candidates = await denseCandidates(predictions, {
-        levelCounts,
+        levelCounts: countLevels({height, width}),
         preNmsTopK: config.inference.preNmsTopK,
         scoreThreshold: theta,
       });

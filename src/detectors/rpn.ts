@@ -16,8 +16,9 @@ import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import type {Imbalance} from '../sampling-free/imbalance.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
 import type {StageLosses} from './detector.js';
+import {labelExamples} from './examples.js';
 import {type Proposals, propose} from './proposals.js';
-import {denseLosses, labelExamples, readExampleLosses} from './stage.js';
+import {denseStage, readExampleLosses} from './stage.js';
 
 /** Strides of P2 to P6. */
 export const RPN_STRIDES: readonly number[] = [4, 8, 16, 32, 64];
@@ -54,6 +55,14 @@ export function regionProposals(
     anchorsPerCell: perCell,
     objectnessBias: initialBias(stage.biasInit, imbalance, 1).bias,
   });
+  const lossesOf = denseStage(scope, {
+    name: 'rpn',
+    stage,
+    normaliser: config.normaliser,
+    boxLossWeight: config.boxLossWeight,
+  });
+  const countLevels = (canvas: Canvas): readonly number[] =>
+    levelSizes(canvas, RPN_STRIDES).map(({height, width}) => height * width * perCell);
   const {proposals} = config;
   const threshold = scoreThreshold(stage.scoreThreshold, imbalance, 1);
 
@@ -65,6 +74,7 @@ export function regionProposals(
       const anchors = anchorsOf({height, width});
       const examples = labelExamples({
         anchors,
+        levelCounts: countLevels({height, width}),
         targets: batch.targets.map(asObjects),
         matcher: config.matcher,
         boxWeights: config.boxCoder.weights,
@@ -73,16 +83,15 @@ export function regionProposals(
         lossesOf: labels => readExampleLosses(stage.classificationLoss, predictions.logits, labels),
         ...(config.straddle === null ? {} : {isTrained: insideOf(anchors, batch.infos, config.straddle)}),
       });
-      return denseLosses(stage, config.normaliser, predictions, examples, config.boxLossWeight);
+      return lossesOf(predictions, examples);
     },
 
     propose(predictions, canvas, infos, when) {
-      const levelCounts = levelSizes(canvas, RPN_STRIDES).map(({height, width}) => height * width * perCell);
       const anchors = tf.tensor2d(anchorsOf(canvas), [anchorsOf(canvas).length / 4, 4]);
       const proposed = propose(predictions, anchors, infos, {
         ...proposals[when],
         boxWeights: config.boxCoder.weights,
-        levelCounts,
+        levelCounts: countLevels(canvas),
         nmsThreshold: proposals.nmsThreshold,
         minSize: proposals.minSize,
         scoreThreshold: threshold,

@@ -3,8 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import type {RetinaNetConfig} from '../../src/config/network.js';
 import type {Sampler} from '../../src/config/stage.js';
 import type {Batch} from '../../src/data/batch.js';
+import {type LabellingOptions, labelExamples} from '../../src/detectors/examples.js';
 import {retinanet} from '../../src/detectors/retinanet.js';
-import {type LabellingOptions, labelExamples} from '../../src/detectors/stage.js';
 import {Random} from '../../src/random/random.js';
 import {Sgd} from '../../src/train/sgd.js';
 import {trainStep} from '../../src/train/step.js';
@@ -27,6 +27,7 @@ const nothing = {boxes: new Float32Array(0), classes: new Int32Array(0)};
 
 const labelling = (sampler: Sampler, given: Partial<LabellingOptions> = {}): LabellingOptions => ({
   anchors: ladder,
+  levelCounts: [6, 2],
   targets: [square, nothing],
   matcher: {foreground: 0.5, background: 0.4, lowQuality: false, ignoreBand: 'skip'},
   boxWeights: [1, 1, 1, 1],
