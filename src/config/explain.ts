@@ -64,6 +64,7 @@ function show(value: unknown): string {
 const TYPE_NAMES: Readonly<Record<string, string>> = {
   object: 'a map',
   array: 'a list',
+  record: 'a map',
   tuple: 'a list',
   string: 'text',
   number: 'a number',

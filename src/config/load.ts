@@ -1,19 +1,24 @@
 /** A run's config from files and flags: `extends`, overrides, strict validation, and where each value came from. */
 import {createHash} from 'node:crypto';
 import {dirname, join, resolve} from 'node:path';
+import {z} from 'zod';
 import {UsageError} from '../errors.js';
 import {explain} from './explain.js';
 import {type RunConfig, runSchema} from './run.js';
+import {overlay, SAMPLE_SIZES, type SampleSizes, sampleSizesSchema, scaleSamples} from './sample-sizes.js';
 import {type ConfigFile, findConfig, findPreset} from './shipped.js';
+import {suggestion} from './suggest.js';
 import {type MapTree, merge, originAt, plain, putAt, replace, type Tree, treeOf} from './tree.js';
 import {parseYaml, readConfigText} from './yaml.js';
 
-/** A value that a flag of its own gave, such as `{flag: '--seed', key: 'seed', value: 3}`. */
+/** A value that a flag of its own or a row of a table gave, such as `{flag: '--seed', key: 'seed', value: 3}`. */
 export type ExplicitValue = {readonly flag: string; readonly key: string; readonly value: unknown};
 
 export type LoadOptions = {
   /** Scales the run: a file of configs/presets over the config; `paper` leaves the config as it is. */
   readonly preset?: string | undefined;
+  /** Values of a table's row: they replace those of the files, whole, and the preset scales them like those. */
+  readonly row?: readonly ExplicitValue[];
   /** `--set` values, `a.b=c`, in order. */
   readonly overrides: readonly string[];
   /** Values of other flags; they replace what files and `overrides` say, whole. */
@@ -24,7 +29,12 @@ export type LoadedRunConfig = {
   readonly config: RunConfig;
   /** Dotted key of every leaf (lists are leaves) to the file and line or the flag that set it. */
   readonly provenance: ReadonlyMap<string, string>;
+  /** What files and flags say of the sizes of sampled mini-batches; `config` holds what came of it. */
+  readonly sampleSizes: SampleSizes;
 };
+
+/** A run's config as it is written: with keys that act on others, and are no part of the result. */
+const writtenSchema = z.strictObject({[SAMPLE_SIZES]: sampleSizesSchema.optional(), ...runSchema.shape});
 
 /** What provenance says of a value that the schema filled in. */
 export const SCHEMA_DEFAULT = 'default';
@@ -53,14 +63,14 @@ async function readWithParents(
   if (chain.includes(absolute)) throw new UsageError(`${shown} extends itself${namedBy}`);
   const own = asMap(parseYaml(await readConfigText(path, shown, namedBy), shown, true), shown);
   const {extends: extending, ...entries} = Object.fromEntries(own.entries);
-  let tree: MapTree = {...own, entries: new Map(Object.entries(entries))};
-  if (extending === undefined) return tree;
-  for (const parent of parentsOf(extending).toReversed()) {
+  const tree: MapTree = {...own, entries: new Map(Object.entries(entries))};
+  let base: Tree | undefined;
+  for (const parent of extending === undefined ? [] : parentsOf(extending)) {
     const file = {path: resolve(dirname(path), parent.path), shown: join(dirname(shown), parent.path)};
-    const base = await readWithParents(file, [...chain, absolute], ` (extends, ${parent.origin})`);
-    tree = asMap(merge(base, tree), shown);
+    const held = await readWithParents(file, [...chain, absolute], ` (extends, ${parent.origin})`);
+    base = base === undefined ? held : overlay(base, held);
   }
-  return tree;
+  return base === undefined ? tree : asMap(overlay(base, tree), shown);
 }
 
 /**
@@ -91,14 +101,16 @@ function detectorOf(tree: Tree): string {
   return kind?.kind === 'scalar' ? String(kind.value) : 'this model';
 }
 
-/** A preset's tree. It scales a run and never touches what is compared: the stages. */
+/** A preset's tree. It scales a run and never touches what is compared, the stages: for their n it has sampleSizes. */
 async function readPreset(name: string, detector: string): Promise<Tree> {
   const file = await findPreset(name, detector);
   if (file === undefined) return treeOf({}, '--preset');
   const tree = await readWithParents(file);
   const model = tree.entries.get('model');
   if (model?.kind === 'map' && model.entries.has('stages')) {
-    throw new UsageError(`${originAt(model, ['stages'])}: a preset may not set model.stages`);
+    throw new UsageError(
+      `${originAt(model, ['stages'])}: a preset may not set model.stages; sizes of samples go to ${SAMPLE_SIZES}`,
+    );
   }
   return tree;
 }
@@ -139,19 +151,37 @@ export function reviseRunConfig(
 }
 
 async function resolveRunConfig(base: Tree, options: LoadOptions): Promise<LoadedRunConfig> {
-  let tree = base;
-  if (options.preset !== undefined) tree = merge(tree, await readPreset(options.preset, detectorOf(tree)));
+  let tree = replaceValues(base, options.row);
+  if (options.preset !== undefined) tree = overlay(tree, await readPreset(options.preset, detectorOf(tree)));
   for (const override of options.overrides) {
     const {path: key, value} = parseOverride(override);
-    tree = putAt(tree, key, value, merge);
+    const layer = putAt(treeOf({}, '--set'), key, value, merge);
+    tree = putAt(scaleSamples(tree, layer), key, value, merge);
   }
-  for (const {flag, key, value} of options.explicit ?? []) {
-    tree = putAt(tree, key.split('.'), treeOf(value, flag), replace);
-  }
+  tree = replaceValues(tree, options.explicit);
   const value = plain(tree);
-  const parsed = runSchema.safeParse(value);
-  if (!parsed.success) throw explain(parsed.error.issues, runSchema, value, tree);
-  return {config: parsed.data, provenance: new Map(origins(parsed.data, tree, ''))};
+  const parsed = writtenSchema.safeParse(value);
+  if (!parsed.success) throw explain(parsed.error.issues, writtenSchema, value, tree);
+  const {sampleSizes = {}, ...config} = parsed.data;
+  requireStages(Object.keys(sampleSizes), config.model, tree);
+  return {config, provenance: new Map(origins(config, tree, '')), sampleSizes};
+}
+
+function replaceValues(tree: Tree, values: readonly ExplicitValue[] = []): Tree {
+  return values.reduce(
+    (held, {flag, key, value}) => putAt(held, key.split('.'), treeOf(value, flag), replace),
+    tree,
+  );
+}
+
+/** @throws UsageError for the size of a stage that the model does not have. */
+function requireStages(named: readonly string[], {kind, stages}: RunConfig['model'], tree: Tree): void {
+  const unknown = named.find(stage => !Object.hasOwn(stages, stage));
+  if (unknown === undefined) return;
+  throw new UsageError(
+    `unknown key ${SAMPLE_SIZES}.${unknown} in ${originAt(tree, [SAMPLE_SIZES, unknown])}: ${kind} has no such stage` +
+      suggestion(unknown, Object.keys(stages)),
+  );
 }
 
 /** The same JSON for equal configs, whatever the order of their keys. */

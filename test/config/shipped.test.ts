@@ -16,15 +16,27 @@ for (const {name, title} of shipped) {
   });
 }
 
-test('every preset scales the paper config into a valid one', async t => {
-  for (const preset of await presetNames()) {
-    const {config} = await loadRunConfig('retinanet_R_50_FPN_1x', {overrides: [], preset});
-    t.true(
-      config.schedule.steps.every(step => step < config.schedule.iterations),
-      preset,
-    );
-  }
-});
+const detectors = ['retinanet', 'faster_rcnn', 'mask_rcnn', 'cascade_rcnn'];
+for (const detector of detectors) {
+  test(`every preset scales ${detector}, baseline and Sampling-Free, into a valid config`, async t => {
+    for (const preset of await presetNames()) {
+      for (const method of ['', '_sampling-free']) {
+        const source = `${detector}_R_50_FPN_1x${method}`;
+        const {config} = await loadRunConfig(source, {overrides: [], preset});
+        t.true(
+          config.schedule.steps.every(step => step < config.schedule.iterations),
+          preset,
+        );
+        if (preset !== 'mini') continue;
+        t.deepEqual(
+          await load(`mini/${detector}${method}`),
+          config,
+          `configs/mini has ${source} at that scale`,
+        );
+      }
+    }
+  });
+}
 
 test('the baseline is the published one: schedule, matcher, focal loss, threshold', async t => {
   const {schedule, input, ...run} = await load('retinanet_R_50_FPN_1x');
