@@ -1,4 +1,5 @@
 /** From the model section of a run to a detector: the one place that knows every detector. */
+import * as tf from '@tensorflow/tfjs';
 import type {InputConfig, ModelConfig} from '../config/run.js';
 import type {StageConfig} from '../config/stage.js';
 import {cascadeRcnn} from './cascade-rcnn.js';
@@ -6,7 +7,14 @@ import type {Detector, DetectorOptions} from './detector.js';
 import {fasterRcnn} from './faster-rcnn.js';
 import {retinanet} from './retinanet.js';
 
+/** @throws UsageError when a stage's fields need the imbalance of a training set that has no foreground. */
 export function buildDetector(config: ModelConfig, options: DetectorOptions): Detector {
+  const detector = detectorOf(config, options);
+  // Features and predictions end here, also where no variableGrads is around them; the gradient keeps what it needs.
+  return {...detector, losses: batch => tf.tidy(() => detector.losses(batch))};
+}
+
+function detectorOf(config: ModelConfig, options: DetectorOptions): Detector {
   switch (config.kind) {
     case 'retinanet':
       return retinanet(config, options);
