@@ -6,21 +6,19 @@ import {RunError} from '../errors.js';
 import {findNotANumber} from './json-not-a-number.js';
 import {describe} from './json-record.js';
 import {
-  BACKSLASH,
   CLOSE_ARRAY,
   CLOSE_OBJECT,
   COLON,
   COMMA,
-  endOfScalar,
   IS_SPACE,
   OPEN_ARRAY,
   OPEN_OBJECT,
   oneLine,
   QUOTE,
-  STRUCTURE,
   soleScalar,
   startOfText,
 } from './json-syntax.js';
+import {JsonValue} from './json-value.js';
 
 export type JsonVisitor = {
   /** One element of a top-level array. `section` is the key of the array, '' if the document itself is an array. */
@@ -40,10 +38,6 @@ export type JsonOutline = {
   readonly kind: 'array' | 'object';
   readonly sections: ReadonlyMap<string, number>;
 };
-
-/** A value that is parsed as a whole takes up to twenty times its bytes. */
-const MAX_VALUE_BYTES = 64 << 20;
-const MAX_DEPTH = 64;
 
 /** What the next byte that is not white space has to be. */
 type Expected =
@@ -70,26 +64,21 @@ export class JsonSplitter {
   private count = 0;
   /** Bytes of the document before the current chunk. */
   private offset = 0;
-
-  // The value that is being read: its first bytes if it began in an earlier chunk, and where the scan stands in it.
-  private reading: 'nothing' | 'scalar' | 'nested' = 'nothing';
-  private pending: Buffer[] = [];
-  private pendingBytes = 0;
-  private depth = 0;
-  private inString = false;
-  private escaped = false;
+  private readonly value: JsonValue;
 
   constructor(
     private readonly path: string,
     private readonly visitor: JsonVisitor,
-  ) {}
+  ) {
+    this.value = new JsonValue(path, () => this.where());
+  }
 
   /** Takes the first `length` bytes of `chunk`, which a zero byte has to follow if the visitor has `bytes`. */
   feed(chunk: Buffer, length = chunk.length): void {
     let i = this.offset === 0 ? startOfText(this.path, chunk) : 0;
     let valueStart = 0;
     while (i < length) {
-      if (this.reading === 'nothing') {
+      if (!this.value.isOpen) {
         if (IS_SPACE[chunk[i] as number] === 1) {
           i++;
           continue;
@@ -105,15 +94,14 @@ export class JsonSplitter {
           continue;
         }
         valueStart = i;
-        i = this.begin(chunk[i] as number, i);
+        i = this.value.open(chunk[i] as number, i);
       }
-      const end =
-        this.reading === 'scalar' ? endOfScalar(chunk, i, length) : this.endOfNested(chunk, i, length);
+      const end = this.value.endIn(chunk, i, length);
       if (end === -1) break;
-      this.finish(chunk, valueStart, end);
+      this.deliver(this.parse(this.value.close(chunk, valueStart, end), end));
       i = end;
     }
-    if (this.reading !== 'nothing') this.keep(chunk.subarray(valueStart, length));
+    if (this.value.isOpen) this.value.keep(chunk.subarray(valueStart, length));
     this.offset += length;
   }
 
@@ -196,66 +184,6 @@ export class JsonSplitter {
       this.expected = 'comma-or-end-of-array';
     }
     return after;
-  }
-
-  /** Starts on a value whose first byte is `byte` at index i; returns the index where its scan goes on. */
-  private begin(byte: number, i: number): number {
-    this.inString = byte === QUOTE;
-    this.depth = byte === OPEN_ARRAY || byte === OPEN_OBJECT ? 1 : 0;
-    const nested = this.inString || this.depth === 1;
-    this.reading = nested ? 'nested' : 'scalar';
-    return nested ? i + 1 : i;
-  }
-
-  /** Index after the string, list or object that is being read, or -1 if the chunk ends first. */
-  private endOfNested(chunk: Buffer, from: number, n: number): number {
-    let i = from;
-    while (i < n) {
-      if (this.inString) {
-        if (this.escaped) {
-          this.escaped = false;
-          i++;
-        }
-        while (i < n && chunk[i] !== QUOTE && chunk[i] !== BACKSLASH) i++;
-        if (i >= n) return -1;
-        if (chunk[i++] === BACKSLASH) {
-          this.escaped = true;
-          continue;
-        }
-        this.inString = false;
-        if (this.depth === 0) return i;
-      }
-      let structure = 0;
-      while (i < n) {
-        structure = STRUCTURE[chunk[i++] as number] as number;
-        if (structure !== 0) break;
-      }
-      if (structure === 1) this.inString = true;
-      else if (structure === 2 && ++this.depth > MAX_DEPTH)
-        throw new RunError(`${this.path}: ${this.where()} is nested deeper than ${MAX_DEPTH} levels`);
-      else if (structure === 3 && --this.depth === 0) return i;
-    }
-    return -1;
-  }
-
-  /** Keeps the part of an unfinished value that lies in this chunk: the chunk's memory is used again. */
-  private keep(part: Buffer): void {
-    this.pending.push(Buffer.from(part));
-    this.pendingBytes += part.length;
-    if (this.pendingBytes > MAX_VALUE_BYTES)
-      throw new RunError(`${this.path}: ${this.where()} is larger than ${MAX_VALUE_BYTES >> 20} MiB`);
-  }
-
-  private finish(chunk: Buffer, valueStart: number, end: number): void {
-    let text: string;
-    if (this.pending.length === 0) text = chunk.toString('utf8', valueStart, end);
-    else {
-      text = Buffer.concat([...this.pending, chunk.subarray(0, end)]).toString('utf8');
-      this.pending = [];
-      this.pendingBytes = 0;
-    }
-    this.reading = 'nothing';
-    this.deliver(this.parse(text, end));
   }
 
   private parse(text: string, end: number): unknown {

@@ -3,7 +3,6 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
-import sharp from 'sharp';
 import type {InputConfig} from '../../src/config/run.js';
 import {
   evaluationBatches,
@@ -12,10 +11,11 @@ import {
   trainingBatches,
 } from '../../src/data/batches.js';
 import {loadCoco} from '../../src/data/coco.js';
-import type {Dataset, ImageRecord} from '../../src/data/dataset.js';
-import {PixelCache} from '../../src/data/pixel-cache.js';
+import type {Dataset} from '../../src/data/dataset.js';
+import {imageMaker} from './image-maker.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'sf-batches-'));
+const makeImage = imageMaker(folder);
 
 const input: InputConfig = {
   resize: null,
@@ -26,34 +26,6 @@ const input: InputConfig = {
   sizeDivisor: 16,
   aspectGrouping: true,
 };
-
-type Box = readonly [number, number, number, number];
-
-/** A PNG whose red is its id and whose left half has green 200; one box of class 1 in the left half unless told otherwise. */
-async function makeImage(id: number, width: number, height: number, boxes: readonly Box[] = [[2, 3, 10, 9]]) {
-  const data = new Uint8Array(width * height * 3);
-  for (let i = 0; i < width * height; i++) data.set([id, i % width < width / 2 ? 200 : 0, 0], i * 3);
-  const path = join(folder, `${id}.png`);
-  await sharp(data, {raw: {width, height, channels: 3}})
-    .png()
-    .toFile(path);
-  const record: ImageRecord = {
-    id,
-    fileName: `${id}.png`,
-    path,
-    width,
-    height,
-    groundTruth: {
-      boxes: Float64Array.from(boxes.flat()),
-      classes: Int32Array.from(boxes, () => 1),
-      ignore: new Uint8Array(boxes.length),
-      crowd: new Uint8Array(boxes.length),
-      areas: new Float64Array(boxes.length),
-      ids: new Float64Array(boxes.length),
-    },
-  };
-  return record;
-}
 
 const images = await Promise.all([
   ...Array.from({length: 7}, (_, i) => makeImage(i + 1, 40, 24)),
@@ -264,33 +236,6 @@ test.serial('a data set without objects cannot be trained on', async t => {
     name: 'RunError',
     message: 'data set test has no image with an object to train on; check its annotations',
   });
-});
-
-test.serial('the cache decodes an image once while it fits, and keeps to its budget', async t => {
-  const size = {width: 40, height: 24};
-  const bytes = 40 * 24 * 3;
-  const cache = new PixelCache(2 * bytes + 1);
-  const first = await cache.load(images[0]!, size);
-  t.is(await cache.load(images[0]!, size), first);
-  await cache.load(images[1]!, size);
-  const third = await cache.load(images[2]!, size);
-  t.is(cache.size, 2);
-  const again = await cache.load(images[2]!, size);
-  t.not(again, third);
-  t.deepEqual(again, third);
-});
-
-test.serial('the cache keeps an image at every size that it was asked for', async t => {
-  const [large, small] = [
-    {width: 40, height: 24},
-    {width: 20, height: 12},
-  ];
-  const cache = new PixelCache(40 * 24 * 3 + 20 * 12 * 3);
-  const first = await cache.load(images[0]!, large);
-  const second = await cache.load(images[0]!, small);
-  t.deepEqual([first.length, second.length, cache.size], [40 * 24 * 3, 20 * 12 * 3, 2]);
-  t.is(await cache.load(images[0]!, large), first);
-  t.is(await cache.load(images[0]!, small), second);
 });
 
 test.serial('a single file becomes a batch of one', async t => {

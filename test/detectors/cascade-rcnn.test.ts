@@ -1,101 +1,15 @@
 /** Cascade R-CNN: what each subnet is trained on and says, with heads whose answers are set by hand. */
 import * as tf from '@tensorflow/tfjs';
-import ava, {type ExecutionContext} from 'ava';
 import type {LossScaling} from '../../src/config/stage.js';
 import type {CascadeRcnnConfig} from '../../src/config/two-stage.js';
 import type {Batch} from '../../src/data/batch.js';
-import {averaged, cascadeRcnn, refinedBoxes} from '../../src/detectors/cascade-rcnn.js';
+import {cascadeRcnn} from '../../src/detectors/cascade-rcnn.js';
 import type {Detector} from '../../src/detectors/detector.js';
-import {labelRois} from '../../src/detectors/rois.js';
 import {FAST_ENGINES, testsOn} from '../engines.js';
-import {
-  CLASSES,
-  detectorOptions,
-  guided,
-  type SmallObject,
-  smallBatch,
-  smallCascade,
-  smallCascadeWithMasks,
-} from './small-rcnn.js';
+import {near} from '../near.js';
+import {detectorOptions, type SmallObject, smallBatch, smallCascade} from './small-rcnn.js';
 
 const test = testsOn(FAST_ENGINES);
-
-/** One assertion, however many numbers. */
-const near = (
-  t: ExecutionContext,
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  tolerance = 1e-5,
-) => {
-  t.is(actual.length, expected.length);
-  const off = Array.from(actual).findIndex((value, i) => !(Math.abs(value - expected[i]!) <= tolerance));
-  t.is(off, -1, `${actual[off]} is not ${expected[off]}`);
-};
-
-ava('the subnets label boxes at an IoU of 0.5, 0.6 and 0.7, which counts as foreground', t => {
-  // IoU with 0, 0, 10, 10 is a tenth of the height.
-  const heights = [4.9, 5, 5.9, 6, 6.9, 7, 9];
-  const rois = {
-    boxes: Float32Array.from(heights.flatMap(height => [0, 0, 10, height])),
-    imageOf: new Int32Array(heights.length),
-  };
-  const targets = [{boxes: Float32Array.of(0, 0, 10, 10), classes: Int32Array.of(2)}];
-  const labels = smallCascade.roi.stages.map(({matcher}) => [...labelRois(rois, targets, matcher).labels]);
-  t.deepEqual(labels, [
-    [0, 2, 2, 2, 2, 2, 2],
-    [0, 0, 0, 2, 2, 2, 2],
-    [0, 0, 0, 0, 0, 2, 2],
-  ]);
-});
-
-const WEIGHTS: [number, number, number, number] = [10, 10, 5, 5];
-const CANVAS = {width: 50, height: 40};
-
-ava('refined boxes are decoded and cut to the image, and stay where nothing is left of them', t => {
-  const outputs = {
-    boxes: Float32Array.of(10, 10, 20, 20, 10, 10, 20, 20, 10, 10, 20, 20),
-    probabilities: new Float32Array(12),
-    // Half a width to the right; 2.5 heights down, to 35..45; two widths to the left, out of the image.
-    deltas: Float32Array.of(5, 0, 0, 0, 0, 25, 0, 0, -20, 0, 0, 0),
-  };
-  const boxes = refinedBoxes(outputs, WEIGHTS, CANVAS, true);
-  near(t, boxes, [15, 10, 25, 20, 10, 35, 20, 40, 0, 10, 0, 20]);
-});
-
-ava(
-  'of class-specific boxes the likeliest class but background moves the box, the first of equal ones',
-  t => {
-    const shift = (widths: number) => [10 * widths, 0, 0, 0];
-    const outputs = {
-      boxes: Float32Array.of(10, 10, 20, 20, 10, 10, 20, 20, 10, 10, 20, 20),
-      probabilities: Float32Array.of(0.7, 0.1, 0.2, 0.2, 0.3, 0.3, 0.2, 0.2, Number.NaN, Number.NaN, 0, 0),
-      deltas: Float32Array.from([1, 2, 3, -1, 0.5, 0, 0.1, 0.2, 0.3].flatMap(shift)),
-    };
-    const boxes = refinedBoxes(outputs, WEIGHTS, CANVAS, false);
-    near(t, boxes, [30, 10, 40, 20, 0, 10, 10, 20, 11, 10, 21, 20]);
-  },
-);
-
-ava('an image without boxes is refined to none', t => {
-  const nothing = {
-    boxes: new Float32Array(0),
-    probabilities: new Float32Array(0),
-    deltas: new Float32Array(0),
-  };
-  for (const agnostic of [true, false]) t.is(refinedBoxes(nothing, WEIGHTS, CANVAS, agnostic).length, 0);
-  t.deepEqual(averaged([nothing, nothing]), nothing);
-});
-
-ava('probabilities are the mean over the subnets, boxes and deltas are those of the last', t => {
-  const outputs = [0.1, 0.4, 0.7].map((p, index) => ({
-    boxes: new Float32Array(8).fill(index),
-    probabilities: Float32Array.of(1 - p, p, 1, 0),
-    deltas: new Float32Array(8).fill(10 * index),
-  }));
-  const {boxes, probabilities, deltas} = averaged(outputs);
-  near(t, probabilities, [0.6, 0.4, 1, 0]);
-  t.deepEqual([boxes, deltas], [outputs[2]!.boxes, outputs[2]!.deltas]);
-});
 
 /** Answers of a subnet, the same for every box. */
 type Answers = {readonly logits: readonly number[]; readonly deltas: readonly number[]};
@@ -243,95 +157,4 @@ test('in detection a box that has left its image takes nothing from the others',
   near(t, found!.scores, [0.8]);
   batch.images.dispose();
   detector.parameters.dispose();
-});
-
-/** Gradients of the loss of stage `roi` by parameter, of those that it depends on. */
-function roiGradients(config: CascadeRcnnConfig, batch: Batch): ReadonlyMap<string, Float32Array> {
-  const detector = cascadeRcnn(config, detectorOptions);
-  const {trainable} = detector.parameters;
-  const {value, grads} = tf.variableGrads(
-    () => detector.losses(batch).roi!.total,
-    trainable.map(({variable}) => variable),
-  );
-  const read = new Map<string, Float32Array>();
-  for (const {name, variable} of trainable) {
-    const gradient: tf.Tensor | null | undefined = grads[variable.name];
-    if (gradient) read.set(name, gradient.dataSync<'float32'>().slice());
-  }
-  tf.dispose([value, grads]);
-  detector.parameters.dispose();
-  return read;
-}
-
-const scaled = (config: CascadeRcnnConfig, gradientScale: number): CascadeRcnnConfig => ({
-  ...config,
-  roi: {...config.roi, gradientScale},
-});
-
-const isHead = (name: string) => name.startsWith('roi.');
-
-test('the gradient scale multiplies the gradient into the features and leaves that of the heads', t => {
-  const batch = smallBatch([ONE, []]);
-  const whole = roiGradients(scaled(smallCascade, 1), batch);
-  // Halving is exact in floating point. A third rounds anew in every layer on the way to the stem: some dozen times 2^-24.
-  for (const [scale, tolerance] of [
-    [1 / 2, 0],
-    [1 / 3, 1e-5],
-  ] as const) {
-    const part = roiGradients(scaled(smallCascade, scale), batch);
-    t.deepEqual([...part.keys()], [...whole.keys()]);
-    for (const [name, expected] of whole) {
-      const factor = isHead(name) ? 1 : scale;
-      const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-      if (name === 'fpn.output4.weight' || isHead(name)) t.true(largest > 0, name);
-      near(
-        t,
-        part.get(name)!,
-        expected.map(value => value * factor),
-        tolerance * largest,
-      );
-    }
-  }
-  t.true([...whole.keys()].some(name => !isHead(name)));
-  t.is([...whole.keys()].filter(isHead).length, 3 * 8);
-  batch.images.dispose();
-});
-
-test('the gradient of the masks into the features is not scaled', t => {
-  const batch = smallBatch([ONE, []]);
-  const [boxes, boxesHalved, both, bothHalved] = [
-    ...[smallCascade, scaled(smallCascade, 1 / 6)],
-    ...[smallCascadeWithMasks, scaled(smallCascadeWithMasks, 1 / 6)],
-  ].map(config => roiGradients(config, batch));
-  for (const [name, gradient] of boxes!) {
-    const scale = both!.get(name)!.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
-    const masks = both!.get(name)!.map((value, i) => value - gradient[i]!);
-    const masksHalved = bothHalved!.get(name)!.map((value, i) => value - boxesHalved!.get(name)![i]!);
-    near(t, masksHalved, masks, 1e-5 * scale);
-    if (name === 'fpn.output4.weight') t.true(masks.some(value => Math.abs(value) > 1e-3 * scale));
-  }
-  batch.images.dispose();
-});
-
-test('with class-specific boxes, guided scaling and masks every parameter of the subnets learns', t => {
-  const {rpn, roi} = smallCascade.stages;
-  const config: CascadeRcnnConfig = {
-    ...smallCascadeWithMasks,
-    roi: {...smallCascade.roi, classAgnostic: false},
-    stages: {rpn, roi: {...roi, ...guided}},
-  };
-  const batch = smallBatch([
-    ONE,
-    [
-      [[2, 2, 30, 30], 1],
-      [[30, 20, 60, 62], 3],
-    ],
-  ]);
-  const gradients = roiGradients(config, batch);
-  for (const [name, gradient] of gradients) {
-    t.true(gradient.every(Number.isFinite), name);
-    t.true(!isHead(name) || gradient.some(value => value !== 0), name);
-  }
-  t.is(gradients.get('roi.2.box_deltas.bias')!.length, 4 * CLASSES);
-  batch.images.dispose();
 });
