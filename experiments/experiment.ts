@@ -8,4 +8,8 @@ export type Experiment = {
   readonly config: string;
   /** Their ids are those of the paper's rows. */
   readonly rows: readonly TableRow[];
+  /** Runs of a row where nothing else is asked for, by row id: those that the paper's claims are about. Default: 1. */
+  readonly seeds?: Readonly<Record<string, number>>;
+  /** Whether the classification losses of all rows are sums over the same examples, divided alike: one chart can hold them. */
+  readonly comparableLosses: boolean;
 };

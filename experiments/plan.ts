@@ -2,6 +2,7 @@
 import {join} from 'node:path';
 import {dumpConfig} from '../src/config/dump.js';
 import {configHash, type LoadedRunConfig, loadRunConfig} from '../src/config/load.js';
+import type {NormaliserConfig} from '../src/config/network.js';
 import type {ModelConfig, RunConfig} from '../src/config/run.js';
 import type {StageConfig} from '../src/config/stage.js';
 import {stagesOf} from '../src/detectors/build.js';
@@ -12,8 +13,10 @@ import {hasTrained, type RunResult, readResult} from '../src/train/run-log.js';
 export type TableRow = {
   readonly id: string;
   readonly label: string;
-  /** The six fields of every stage: all that differs between rows. */
+  /** The six fields of every stage that the row sets. */
   readonly stages: Readonly<Record<string, StageConfig>>;
+  /** What the losses of a two-stage detector's stages are divided by, where rows differ in that too. */
+  readonly normalisers?: Readonly<Record<string, NormaliserConfig>>;
 };
 
 export type PlannedRun = {
@@ -32,9 +35,15 @@ export type PlanOptions = {
   readonly source: string;
   readonly preset: string | undefined;
   readonly rows: readonly TableRow[];
+  /**
+   * `paper`: rows belong to the config, and preset and overrides act on them. `final`: they have been resolved, and replace
+   * whatever config, preset and overrides say.
+   */
+  readonly rowValues: 'paper' | 'final';
   /** Ids of the rows to run (absent: all); the others are shown where they have ended. */
   readonly wanted?: readonly string[] | undefined;
-  readonly seeds: readonly number[];
+  /** The seeds of a row. */
+  readonly seedsOf: (row: TableRow) => readonly number[];
   /** Dotted overrides for all runs. */
   readonly overrides: readonly string[];
   readonly explicit?: Parameters<typeof loadRunConfig>[1]['explicit'];
@@ -51,9 +60,11 @@ export type RunState = 'done' | 'diverged' | 'started' | 'new' | 'other-config';
  */
 export async function planRuns(options: PlanOptions): Promise<readonly PlannedRun[]> {
   const runs: PlannedRun[] = [];
-  for (const seed of options.seeds) {
+  const seeds = new Set(options.rows.flatMap(options.seedsOf));
+  for (const seed of [...seeds].sort((a, b) => a - b)) {
     const drafts: Draft[] = [];
     for (const row of options.rows) {
+      if (!options.seedsOf(row).includes(seed)) continue;
       const draft = await draftRun(options, row, seed);
       const {state} = draft.found;
       const wanted = options.wanted?.includes(row.id) ?? true;
@@ -117,15 +128,25 @@ function measuresImbalance({model}: RunConfig): boolean {
 }
 
 function loadRow(options: PlanOptions, row: TableRow, seed: number): Promise<LoadedRunConfig> {
-  const stages = Object.entries(row.stages).map(([name, value]) => ({
-    flag: `row ${row.id}`,
-    key: `model.stages.${name}`,
-    value,
-  }));
+  const flag = `row ${row.id}`;
+  const values = [
+    ...Object.entries(row.stages).map(([name, value]) => ({flag, key: `model.stages.${name}`, value})),
+    ...Object.entries(row.normalisers ?? {}).map(([name, value]) => ({
+      flag,
+      key: `model.${name}.normaliser`,
+      value,
+    })),
+  ];
+  const final = options.rowValues === 'final';
   return loadRunConfig(options.source, {
     preset: options.preset,
+    row: final ? [] : values,
     overrides: options.overrides,
-    explicit: [...(options.explicit ?? []), ...stages, {flag: '--seed', key: 'seed', value: seed}],
+    explicit: [
+      ...(options.explicit ?? []),
+      ...(final ? values : []),
+      {flag: '--seed', key: 'seed', value: seed},
+    ],
   });
 }
 

@@ -23,6 +23,7 @@ const dense = (
 export const table3: Experiment = {
   id: 'table-3',
   config: 'retinanet_R_50_FPN_1x',
+  comparableLosses: true,
   rows: [
     {id: 'focal-loss', label: 'Focal Loss', stages: dense(focal, heuristicBias, unscaled, fixed)},
     {

@@ -18,6 +18,7 @@ import {
   addManyRunsOptions,
   concurrencyOf,
   describeChanges,
+  firstSeeds,
   type ManyRunsFlags,
   manyRunsOptions,
   printPlan,
@@ -68,7 +69,12 @@ async function runAblate(source: string, flags: AblateFlags): Promise<void> {
   const name = configName(source);
   const folder =
     flags.out ?? join(session.machine.resultsDir, 'ablations', [name, flags.preset ?? []].flat().join('-'));
-  const runs = await planRuns({...options, source, rows, folder});
+  const seeds = firstSeeds(flags.seeds ?? 1);
+  const runs = await planRuns({
+    ...{...options, source, rows, folder},
+    rowValues: 'final',
+    seedsOf: () => seeds,
+  });
   const concurrency = concurrencyOf(session.engine, flags.jobs);
   if (flags.dryRun === true) {
     await printPlan(runs, concurrency);
@@ -87,7 +93,7 @@ async function runAblate(source: string, flags: AblateFlags): Promise<void> {
   const table = {
     config: source,
     ...scale,
-    seeds: options.seeds,
+    seeds,
     commit: recorded(outcomes, 'commit'),
     engine: recorded(outcomes, 'engine'),
     rows: rows.map(({id, label, stages}, index) => ({
@@ -103,7 +109,7 @@ async function runAblate(source: string, flags: AblateFlags): Promise<void> {
     const made = [
       ...[`config ${source}`, `preset ${preset}`],
       ...(changed === undefined ? [] : [`changed: ${changed}`]),
-      ...[`seeds ${table.seeds.join(' ')}`, `commit ${table.commit}`, `engine ${table.engine}`],
+      ...[`seeds ${seeds.join(' ')}`, `commit ${table.commit}`, `engine ${table.engine}`],
     ].join(', ');
     await writeOut(`${text}${made}; box AP in percent, mean ±sample deviation; n/a: diverged\n`);
   }

@@ -6,6 +6,7 @@ import {executeRuns, type Outcome} from '../../experiments/execute.js';
 import {findRun, iterationsDone, type PlannedRun} from '../../experiments/plan.js';
 import {type ExplicitValue, parseOverride} from '../config/load.js';
 import {openDataset, parseDataFlag} from '../data/open.js';
+import {stagesOf} from '../detectors/build.js';
 import type {Engine} from '../engine/engine.js';
 import {RunError, UsageError} from '../errors.js';
 import {estimateIterationSeconds} from '../train/estimate.js';
@@ -38,8 +39,10 @@ export type ManyRunsFlags = EngineFlags & {
 export function addManyRunsOptions(command: Command, defaultOut: string): Command {
   return addEngineOptions(command)
     .addOption(presetOption())
-    .option('--seeds <n>', 'runs of every row, with seeds 0 to n - 1 (default 1)', text =>
-      parseWhole('--seeds', 1, text),
+    .option(
+      '--seeds <n>',
+      'runs of every row, with seeds 0 to n - 1 (default: 1, or what the table has for a row)',
+      text => parseWhole('--seeds', 1, text),
     )
     .option('--dry-run', 'print the runs, their iterations and an estimate of the time')
     .addOption(dataOption())
@@ -52,11 +55,10 @@ export function addManyRunsOptions(command: Command, defaultOut: string): Comman
 }
 
 /**
- * What the flags say of every run: its seeds, and the values that replace those of the config.
+ * What the flags say of every run: the values that replace those of the config.
  * @throws UsageError for a value that the runs set themselves
  */
 export function manyRunsOptions(flags: ManyRunsFlags): {
-  readonly seeds: readonly number[];
   readonly overrides: readonly string[];
   readonly explicit: readonly ExplicitValue[];
 } {
@@ -68,11 +70,15 @@ export function manyRunsOptions(flags: ManyRunsFlags): {
     }
   }
   return {
-    seeds: Array.from({length: flags.seeds ?? 1}, (_, seed) => seed),
     overrides: flags.set ?? [],
     explicit:
       flags.data === undefined ? [] : [{flag: '--data', key: 'data', value: parseDataFlag(flags.data)}],
   };
+}
+
+/** The seeds of `runs` runs: 0, 1, 2. */
+export function firstSeeds(runs: number): readonly number[] {
+  return Array.from({length: runs}, (_, seed) => seed);
 }
 
 /** What `--set` and `--data` changed, for the notes under a table; undefined when nothing. */
@@ -116,7 +122,7 @@ export async function printPlan(runs: readonly PlannedRun[], concurrency: number
     const {state} = found;
     const {schedule, model} = run.config;
     const missing = run.trainedBy === undefined && state !== 'done' && state !== 'diverged';
-    const key = JSON.stringify({...model, stages: {}});
+    const key = JSON.stringify({...model, stages: stagesOf(model).map(([, {sampler}]) => sampler)});
     if (missing && !seconds.has(key)) seconds.set(key, await estimateIterationSeconds(run.config));
     const remaining = missing ? Math.max(0, schedule.iterations - iterationsDone(found)) : 0;
     const estimate = remaining * (seconds.get(key) ?? 0);

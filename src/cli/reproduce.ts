@@ -7,7 +7,7 @@ import type {Experiment} from '../../experiments/experiment.js';
 import {experiments} from '../../experiments/index.js';
 import {lossCurvesSvg} from '../../experiments/loss-curves.js';
 import {planRuns} from '../../experiments/plan.js';
-import {parseOverride} from '../config/load.js';
+import {setsKey} from '../config/load.js';
 import {suggestion} from '../config/suggest.js';
 import {UsageError} from '../errors.js';
 import {COCO_STATS, type CocoStatName} from '../evaluate/coco-stats.js';
@@ -24,6 +24,7 @@ import {
   addManyRunsOptions,
   concurrencyOf,
   describeChanges,
+  firstSeeds,
   type ManyRunsFlags,
   manyRunsOptions,
   printPlan,
@@ -59,7 +60,7 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   const experiment = findExperiment(name);
   const paper = await readPaperTable(experiment.id);
   requireRows(experiment, flags.rows);
-  requireRowsStages(experiment, flags.set ?? []);
+  requireRowsValues(experiment, flags.set ?? []);
   const preset = flags.preset ?? 'paper';
   const session = await openSession(flags);
   const folder = flags.out ?? join(session.machine.resultsDir, experiment.id, preset);
@@ -68,6 +69,8 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
     source: experiment.config,
     preset,
     rows: experiment.rows,
+    rowValues: 'paper',
+    seedsOf: ({id}) => firstSeeds(flags.seeds ?? experiment.seeds?.[id] ?? 1),
     wanted: flags.rows,
     folder,
   });
@@ -88,8 +91,10 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   const table = {...comparisonJson(comparison), ...scale, engine: recorded(outcomes, 'engine')};
   await writeFileAtomic(join(folder, 'table.json'), `${JSON.stringify(table, null, 2)}\n`);
   await writeFileAtomic(join(folder, 'table.md'), formatMarkdown(comparison));
-  const title = `Classification loss of the rows of ${experiment.id}, preset ${preset}`;
-  await writeFileAtomic(join(folder, 'loss-curves.svg'), await lossCurvesSvg(title, outcomes));
+  if (experiment.comparableLosses) {
+    const title = `Classification loss of the rows of ${experiment.id}, preset ${preset}`;
+    await writeFileAtomic(join(folder, 'loss-curves.svg'), await lossCurvesSvg(title, outcomes));
+  }
   if (flags.json !== undefined) await writeJson(flags.json, table);
   if (flags.json !== '-') {
     await writeOut(formatText(comparison, STYLE));
@@ -98,7 +103,8 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
       const trainer = relative(folder, join(run.runDir, result.trainedBy));
       await writeOut(`${run.id}: weights of ${trainer}, whose training is the same\n`);
     }
-    process.stderr.write(chalkStderr.dim(`runs, table.json, table.md and loss-curves.svg: ${folder}\n`));
+    const written = ['table.json', 'table.md', ...(experiment.comparableLosses ? ['loss-curves.svg'] : [])];
+    process.stderr.write(chalkStderr.dim(`runs, ${written.join(', ')}: ${folder}\n`));
   }
   requireSuccess(outcomes);
 }
@@ -119,12 +125,16 @@ function requireRows({id, rows}: Experiment, wanted: readonly string[] | undefin
   }
 }
 
-/** @throws UsageError for an override of the stages, which the rows set themselves. */
-function requireRowsStages({id}: Experiment, overrides: readonly string[]): void {
-  for (const override of overrides) {
-    if (parseOverride(override).path.slice(0, 2).join('.') === 'model.stages') {
-      throw new UsageError(`--set ${override}: the rows of ${id} set the stages; vary them with sf ablate`);
-    }
+/** @throws UsageError for an override of what the rows set themselves. */
+function requireRowsValues({id, rows}: Experiment, set: readonly string[]): void {
+  const normalisers = rows.flatMap(row => Object.keys(row.normalisers ?? {}));
+  const own = ['model.stages', ...normalisers.map(stage => `model.${stage}.normaliser`)];
+  for (const text of set) {
+    const key = own.find(name => setsKey(text, name));
+    if (key === undefined) continue;
+    throw new UsageError(
+      `--set ${text}: the rows of ${id} set ${key}; sf ablate varies stages, and --set sampleSizes.STAGE=N sizes their samples`,
+    );
   }
 }
 

@@ -8,7 +8,7 @@ import {type RunConfig, runSchema} from './run.js';
 import {overlay, SAMPLE_SIZES, type SampleSizes, sampleSizesSchema, scaleSamples} from './sample-sizes.js';
 import {type ConfigFile, findConfig, findPreset} from './shipped.js';
 import {suggestion} from './suggest.js';
-import {type MapTree, merge, originAt, plain, putAt, replace, type Tree, treeOf} from './tree.js';
+import {type MapTree, merge, originAt, partAt, plain, putAt, replace, type Tree, treeOf} from './tree.js';
 import {parseYaml, readConfigText} from './yaml.js';
 
 /** A value that a flag of its own or a row of a table gave, such as `{flag: '--seed', key: 'seed', value: 3}`. */
@@ -94,6 +94,17 @@ export function parseOverride(text: string): {readonly path: readonly string[]; 
   return {path, value: parseYaml(value, flag, false)};
 }
 
+/** A config that holds one value, at a path. */
+function layerOf(path: readonly string[], value: Tree): Tree {
+  return putAt(treeOf({}, value.origin), path, value, merge);
+}
+
+/** Whether a `--set` value sets a key of the config, a part of it, or more that it is a part of. */
+export function setsKey(text: string, key: string): boolean {
+  const {path, value} = parseOverride(text);
+  return partAt(layerOf(path, value), key.split('.')) !== undefined;
+}
+
 /** `model.kind` of a config that has yet to be checked: what is no kind has no preset either. */
 function detectorOf(tree: Tree): string {
   const model = tree.kind === 'map' ? tree.entries.get('model') : undefined;
@@ -155,8 +166,7 @@ async function resolveRunConfig(base: Tree, options: LoadOptions): Promise<Loade
   if (options.preset !== undefined) tree = overlay(tree, await readPreset(options.preset, detectorOf(tree)));
   for (const override of options.overrides) {
     const {path: key, value} = parseOverride(override);
-    const layer = putAt(treeOf({}, '--set'), key, value, merge);
-    tree = putAt(scaleSamples(tree, layer), key, value, merge);
+    tree = putAt(scaleSamples(tree, layerOf(key, value)), key, value, merge);
   }
   tree = replaceValues(tree, options.explicit);
   const value = plain(tree);

@@ -4,7 +4,7 @@
  * that stage's sampler, whichever it is, wherever the sampler has one.
  */
 import {z} from 'zod';
-import {merge, putAt, replace, type Tree} from './tree.js';
+import {merge, partAt, putAt, replace, type Tree} from './tree.js';
 
 /** By stage, examples an image. A key of config files and flags; a run's resolved config holds the n that came of it. */
 export const sampleSizesSchema = z.record(z.string(), z.int().positive());
@@ -14,19 +14,14 @@ export type SampleSizes = Readonly<z.infer<typeof sampleSizesSchema>>;
 /** Its name at the top of a config. */
 export const SAMPLE_SIZES = 'sampleSizes';
 
-function partOf(tree: Tree | undefined, key: string): Tree | undefined {
-  return tree?.kind === 'map' ? tree.entries.get(key) : undefined;
-}
-
 /** `tree` with the samplers of its stages at the sizes that `layer` has for them; samplers without n stay as they are. */
 export function scaleSamples(tree: Tree, layer: Tree): Tree {
-  const sizes = partOf(layer, SAMPLE_SIZES);
+  const sizes = partAt(layer, [SAMPLE_SIZES]);
   if (sizes?.kind !== 'map') return tree;
-  const stages = partOf(partOf(tree, 'model'), 'stages');
   let scaled = tree;
   for (const [stage, n] of sizes.entries) {
-    if (partOf(partOf(partOf(stages, stage), 'sampler'), 'n') === undefined) continue;
-    scaled = putAt(scaled, ['model', 'stages', stage, 'sampler', 'n'], n, replace);
+    const path = ['model', 'stages', stage, 'sampler', 'n'];
+    if (partAt(tree, path) !== undefined) scaled = putAt(scaled, path, n, replace);
   }
   return scaled;
 }

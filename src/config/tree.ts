@@ -108,6 +108,13 @@ export function putAt(
   }
 }
 
+/** The part of a tree at a path of keys of maps. */
+export function partAt(tree: Tree, path: readonly string[]): Tree | undefined {
+  let at: Tree | undefined = tree;
+  for (const key of path) at = at?.kind === 'map' ? at.entries.get(key) : undefined;
+  return at;
+}
+
 /** Where the value at `path` came from, or, where there is none, what it would be a part of. */
 export function originAt(tree: Tree, path: readonly PropertyKey[]): string {
   let at = tree;

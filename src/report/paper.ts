@@ -44,6 +44,8 @@ const tableSchema = z.strictObject({
   metrics: z.array(metricSchema).min(1),
   toleranceReason: z.string(),
   rows: z.array(rowSchema).min(1),
+  /** Id of the row that the paper prints the others' gains against. */
+  baseline: z.string().optional(),
   claims: z.array(claimSchema),
   notes: z.array(z.string()),
 });

@@ -16,6 +16,8 @@ export type ComparisonCell = {
   readonly measured: Cell;
   /** Measured minus paper; absent unless both are numbers. */
   readonly difference: number | undefined;
+  /** What is gained over the same figure of the table's baseline row; absent without such a row, and in it. */
+  readonly gain: {readonly paper: number | undefined; readonly measured: number | undefined};
 };
 
 export type ComparisonRow = {
@@ -41,7 +43,7 @@ export type Comparison = {
  */
 export function compareWithPaper(paper: PaperTable, cellOf: CellOf, rows?: readonly string[]): Comparison {
   const shown = paper.rows.filter(({id}) => rows === undefined || rows.includes(id));
-  const compared = shown.map(row => compareRow(row, paper.metrics, cellOf));
+  const compared = shown.map(row => compareRow(row, paper, cellOf));
   return {
     paper,
     metrics: paper.metrics,
@@ -53,12 +55,16 @@ export function compareWithPaper(paper: PaperTable, cellOf: CellOf, rows?: reado
   };
 }
 
-function compareRow(row: PaperRow, metrics: readonly PaperMetric[], cellOf: CellOf): ComparisonRow {
-  const cells = metrics.map(({id}): ComparisonCell => {
+function compareRow(row: PaperRow, table: PaperTable, cellOf: CellOf): ComparisonRow {
+  const baseline = table.rows.find(({id}) => id === table.baseline && id !== row.id);
+  const cells = table.metrics.map(({id}): ComparisonCell => {
     const paper = row.values[id];
     const measured = cellOf(row.id, id);
-    const both = typeof paper === 'number' && measured.kind === 'measured';
-    return {paper, measured, difference: both ? measured.mean - paper : undefined};
+    const gain = {
+      paper: minus(paper, baseline?.values[id]),
+      measured: baseline && minus(meanOf(measured), meanOf(cellOf(baseline.id, id))),
+    };
+    return {paper, measured, difference: minus(meanOf(measured), paper), gain};
   });
   const [first] = cells;
   return {
@@ -68,6 +74,15 @@ function compareRow(row: PaperRow, metrics: readonly PaperMetric[], cellOf: Cell
     cells,
     verdict: divergenceVerdict(first?.paper ?? 0, first?.measured ?? {kind: 'not-run'}),
   };
+}
+
+function meanOf(cell: Cell): number | undefined {
+  return cell.kind === 'measured' ? cell.mean : undefined;
+}
+
+/** A difference; undefined unless both are numbers. */
+function minus(a: PaperValue | undefined, b: PaperValue | undefined): number | undefined {
+  return typeof a === 'number' && typeof b === 'number' ? a - b : undefined;
 }
 
 function provenanceOf(rows: readonly ComparisonRow[]): readonly Provenance[] {
@@ -81,9 +96,18 @@ function provenanceOf(rows: readonly ComparisonRow[]): readonly Provenance[] {
   return [...different.values()];
 }
 
-function paperText(value: PaperValue | undefined, {digits}: PaperMetric): string {
-  if (value === undefined) return '';
-  return value === 'n/a' ? value : value.toFixed(digits);
+/** The paper's figure with its gain, as the paper prints it: 38.4 (+1.6). */
+function paperText({paper, gain}: ComparisonCell, {digits}: PaperMetric): string {
+  if (paper === undefined) return '';
+  return paper === 'n/a' ? paper : `${paper.toFixed(digits)}${gainText(gain.paper, digits)}`;
+}
+
+function measuredText({measured, gain}: ComparisonCell, {digits}: PaperMetric): string {
+  return `${cellText(measured, digits)}${gainText(gain.measured, digits)}`;
+}
+
+function gainText(gain: number | undefined, digits: number): string {
+  return gain === undefined ? '' : ` (${signed(gain, digits)})`;
 }
 
 /** 36.8 ±0.2, n/a where it diverged, - where it has not been run; (2 n/a) counts seeds that diverged. */
@@ -125,6 +149,7 @@ function footer({rows, claims, metrics, provenance, paper}: Comparison): readonl
       verdict.kind === 'unlike-paper' || (verdict.kind === 'as-in-paper' && first?.paper === 'n/a'),
   );
   const scaled = provenance.some(({preset}) => preset !== 'paper');
+  const baseline = baselineLabel(paper);
   return [
     ...remarkable.map(({label, verdict}) => `${label}: ${verdict.text}`),
     ...claims
@@ -132,11 +157,16 @@ function footer({rows, claims, metrics, provenance, paper}: Comparison): readonl
       .map(
         ({claim, paper: by, verdict}) => `"${claim.text}" (${labelOf(claim.metric)} ${by}): ${verdict.text}`,
       ),
+    ...(baseline === undefined ? [] : [`in parentheses: gain over "${baseline}"`]),
     ...provenance.map(made => `measured: ${provenanceText(made)}`),
     ...(scaled ? ['Not made at the scale of the paper: compare the pattern, not the numbers.'] : []),
     `paper: ${paper.setting}`,
     ...paper.notes,
   ];
+}
+
+function baselineLabel({rows, baseline}: PaperTable): string | undefined {
+  return rows.find(({id}) => id === baseline)?.label;
 }
 
 function hasRun(row: ComparisonRow | undefined): boolean {
@@ -159,8 +189,8 @@ export function formatText(comparison: Comparison, style: TableStyle = PLAIN_STY
   const {metrics, rows, paper} = comparison;
   const body = rows.map(row => ({
     row,
-    paper: row.cells.map((cell, m) => paperText(cell.paper, metrics[m]!)),
-    measured: row.cells.map((cell, m) => cellText(cell.measured, metrics[m]!.digits)),
+    paper: row.cells.map((cell, m) => paperText(cell, metrics[m]!)),
+    measured: row.cells.map((cell, m) => measuredText(cell, metrics[m]!)),
     difference: row.cells.map((cell, m) => differenceText(cell, metrics[m]!)),
   }));
   const widths = metrics.map((metric, m) =>
@@ -195,9 +225,13 @@ function tableName(id: string): string {
   return id.charAt(0).toUpperCase() + id.slice(1).replaceAll('-', ' ');
 }
 
-/** One line a row; each metric is "paper → measured (difference)". */
+/**
+ * One line a row; each metric is "paper → measured (difference)", or "paper (gain) → measured (gain)" where the table has a
+ * baseline.
+ */
 export function formatMarkdown(comparison: Comparison): string {
   const {metrics, rows, paper} = comparison;
+  const baseline = baselineLabel(paper);
   const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkdown).join(' | ')} |`;
   const grouped = rows.some(({group}) => group !== undefined);
   const head = [...(grouped ? ['part'] : []), 'row', ...metrics.map(metricLabel)];
@@ -207,16 +241,18 @@ export function formatMarkdown(comparison: Comparison): string {
       label,
       ...cells.map((cell, m) => {
         const metric = metrics[m]!;
-        const difference = differenceText(cell, metric);
-        const measured = cellText(cell.measured, metric.digits);
-        return `${paperText(cell.paper, metric)} → ${measured}${difference === '' ? '' : ` (${difference})`}`.trim();
+        const difference = baseline === undefined ? differenceText(cell, metric) : '';
+        const text = `${paperText(cell, metric)} → ${measuredText(cell, metric)}`;
+        return `${text}${difference === '' ? '' : ` (${difference})`}`.trim();
       }),
     ]),
   );
   return [
     `### ${tableName(paper.id)}. ${paper.title}`,
     '',
-    'Paper → measured (difference).',
+    baseline === undefined
+      ? 'Paper → measured (difference).'
+      : `Paper → measured, each with its gain over "${baseline}".`,
     '',
     line(head),
     line(head.map((_, column) => (column < head.length - metrics.length ? '---' : '---:'))),
@@ -238,14 +274,20 @@ export function comparisonJson({paper, metrics, rows, claims}: Comparison): obje
     title: paper.title,
     source: paper.source,
     metrics,
+    ...(paper.baseline !== undefined && {baseline: paper.baseline}),
     rows: rows.map(({id, label, group, cells, verdict}) => ({
       id,
       label,
       ...(group !== undefined && {group}),
       cells: Object.fromEntries(
-        cells.map(({paper: printed, measured, difference}, m) => [
+        cells.map(({paper: printed, measured, difference, gain}, m) => [
           metrics[m]!.id,
-          {paper: printed ?? null, measured, difference: difference ?? null},
+          {
+            ...{paper: printed ?? null, measured, difference: difference ?? null},
+            ...(paper.baseline !== undefined && {
+              gain: {paper: gain.paper ?? null, measured: gain.measured ?? null},
+            }),
+          },
         ]),
       ),
       verdict,

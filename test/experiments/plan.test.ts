@@ -16,7 +16,8 @@ async function plan(folder: string, wanted: readonly string[] | undefined, rows 
     preset: 'smoke',
     rows,
     wanted,
-    seeds: [0],
+    rowValues: 'paper',
+    seedsOf: () => [0],
     overrides: [],
     folder,
   });

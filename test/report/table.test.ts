@@ -89,3 +89,42 @@ test('JSON has the cells by row and metric', async t => {
   t.is(json.rows[1].cells.AP.paper, 'n/a');
   t.is(json.rows[1].cells.AP.difference, null);
 });
+
+test('Where the paper prints gains over a first row, measured figures have theirs beside them', async t => {
+  const ap: Readonly<Record<string, readonly number[]>> = {
+    'biased-sampling': [30, 31], // mean 30.5
+    'sampling-free': [32, 33, 34], // mean 33: 2.5 above
+    hybrid: [30.5],
+  };
+  const cell = (row: string): Cell =>
+    combineSeeds(
+      (ap[row] ?? []).map((value, seed): SeedResult => ({seed, kind: 'finished', value})),
+      made,
+    );
+  const comparison = compareWithPaper(
+    await readPaperTable('table-4'),
+    (row, metric) => (metric === 'AP' ? cell(row) : {kind: 'not-run'}),
+    Object.keys(ap),
+  );
+  const text = formatText(comparison);
+  t.deepEqual(text.split('\n').slice(2, 10), [
+    'Mini-batch biased sampling',
+    '  paper                   36.8         58.4         40.0         20.7         39.7         47.9',
+    '  measured           30.5 ±0.7            -            -            -            -            -',
+    '  difference              -6.3',
+    'Sampling-Free in RPN and RoI',
+    '  paper            38.4 (+1.6)  59.9 (+1.5)  41.7 (+1.7)  22.3 (+1.6)  41.6 (+1.9)  50.9 (+3.0)',
+    '  measured    33.0 ±1.0 (+2.5)            -            -            -            -            -',
+    '  difference              -5.4',
+  ]);
+  t.true(text.includes('30.5 (0.0)'));
+  t.regex(text, /^in parentheses: gain over "Mini-batch biased sampling"$/m);
+  t.regex(
+    formatMarkdown(comparison),
+    /^\| Sampling-Free in RPN and RoI \| 38\.4 \(\+1\.6\) → 33\.0 ±1\.0 \(\+2\.5\) \| 59\.9 \(\+1\.5\) → - \|/m,
+  );
+  const {baseline, rows} = JSON.parse(JSON.stringify(comparisonJson(comparison)));
+  t.is(baseline, 'biased-sampling');
+  t.deepEqual(rows[0].cells.AP.gain, {paper: null, measured: null});
+  t.deepEqual(rows[1].cells.AP.gain, {paper: 38.4 - 36.8, measured: 2.5});
+});
