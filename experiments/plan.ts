@@ -165,6 +165,8 @@ function withoutThreshold(model: ModelConfig): ModelConfig {
   switch (model.kind) {
     case 'retinanet':
       return {...model, stages: {dense: {...model.stages.dense, scoreThreshold}}};
+    case 'foveabox':
+      return {...model, stages: {dense: {...model.stages.dense, scoreThreshold}}};
     case 'faster-rcnn':
     case 'mask-rcnn':
     case 'cascade-rcnn':

@@ -16,7 +16,7 @@ export type PyramidMaps = readonly tf.Tensor4D[];
 const COARSEST_BACKBONE_LEVEL = 5;
 
 /**
- * P3 to P7: the top-down path over C3 to C5, P6 a strided 3x3 convolution of C5 or P5, P7 one of ReLU(P6).
+ * P3 to P7: the top-down path over C3 to C5, P6 a strided 3x3 convolution of C5 or P5, P7 one of ReLU(P6) or P6.
  *
  * @param inChannels of C3, C4 and C5
  */
@@ -25,13 +25,13 @@ export function fpn(
   config: FpnConfig,
   inChannels: readonly number[],
 ): (maps: BackboneMaps) => PyramidMaps {
-  const {channels, p6From} = config;
-  const path = topDown(scope, config, inChannels);
+  const {channels, p6From, p7From, initial} = config;
+  const path = topDown(scope, config, inChannels, initial);
   const strided = (name: string, count: number): Layer =>
     convolutionLayer(scope, name, {
       norm: {kind: 'none'},
       relu: false,
-      initial: {kind: 'kaiming-uniform'},
+      initial: {kind: initial},
       size: 3,
       inChannels: count,
       outChannels: channels,
@@ -43,7 +43,7 @@ export function fpn(
   return maps => {
     const outputs = path(maps);
     const p6 = p6Layer((p6From === 'c5' ? maps : outputs).at(-1)!);
-    return [...outputs, p6, p7Layer(tf.relu(p6))];
+    return [...outputs, p6, p7Layer(p7From === 'p6' ? p6 : tf.relu(p6))];
   };
 }
 
@@ -57,7 +57,7 @@ export function rcnnFpn(
   config: RcnnFpnConfig,
   inChannels: readonly number[],
 ): (maps: BackboneMaps) => PyramidMaps {
-  const path = topDown(scope, config, inChannels);
+  const path = topDown(scope, config, inChannels, 'kaiming-uniform');
   return maps => {
     const outputs = path(maps);
     return [...outputs, maxPool(outputs.at(-1)!, {size: 1, stride: 2, padding: 0})];
@@ -69,8 +69,9 @@ function topDown(
   scope: ModelScope,
   {channels, norm}: RcnnFpnConfig,
   inChannels: readonly number[],
+  initial: FpnConfig['initial'],
 ): (maps: BackboneMaps) => PyramidMaps {
-  const common = {norm, relu: false, initial: {kind: 'kaiming-uniform'}, outChannels: channels} as const;
+  const common = {norm, relu: false, initial: {kind: initial}, outChannels: channels};
   const finest = COARSEST_BACKBONE_LEVEL + 1 - inChannels.length;
   const lateral = inChannels.map((count, index) =>
     convolutionLayer(scope, `fpn.lateral${finest + index}`, {...common, size: 1, inChannels: count}),

@@ -6,7 +6,7 @@
  * and torchvision, so their heads' channels fit; detectron2 has it the other way round.
  */
 import type {AnchorsConfig} from '../config/network.js';
-import type {Canvas} from './canvas.js';
+import {type Canvas, canvasCache} from './canvas.js';
 
 /** Strides of P3 to P7. */
 export const RETINANET_STRIDES: readonly number[] = [8, 16, 32, 64, 128];
@@ -110,25 +110,11 @@ export function pyramidAnchors(
   return anchors;
 }
 
-/**
- * `pyramidAnchors` that remembers the `capacity` canvases used last (3.2 MB each at 800 x 1344). The arrays are
- * shared: read them, never write.
- */
+/** `pyramidAnchors` that remembers the `capacity` canvases used last (3.2 MB each at 800 x 1344): read, never write. */
 export function anchorCache(
   config: AnchorsConfig,
   strides: readonly number[] = RETINANET_STRIDES,
-  capacity = 16,
+  capacity?: number,
 ): (canvas: Canvas) => Float32Array {
-  const recent = new Map<string, Float32Array>(); // by falling time of last use
-  return canvas => {
-    const key = `${canvas.height}x${canvas.width}`;
-    const anchors = recent.get(key) ?? pyramidAnchors(config, canvas, strides);
-    recent.delete(key);
-    recent.set(key, anchors);
-    for (const oldest of recent.keys()) {
-      if (recent.size <= capacity) break;
-      recent.delete(oldest);
-    }
-    return anchors;
-  };
+  return canvasCache(canvas => pyramidAnchors(config, canvas, strides), capacity);
 }

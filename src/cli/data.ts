@@ -145,7 +145,7 @@ export function dataCommand(): Command {
   shared(data.command('stats'))
     .summary('images, boxes, classes, sizes, N, N_f, N / N_f and the optimal bias')
     .description(
-      `Count images, boxes, classes and sizes, and the anchors of the config's detector (default: ${DEFAULT_CONFIG}): ` +
+      `Count images, boxes, classes and sizes, and the anchors or points of the config's detector (default: ${DEFAULT_CONFIG}): ` +
         'N, N_f, N / N_f, optimal pi and bias.',
     )
     .action(showStats);

@@ -29,6 +29,10 @@ export const fpnSchema = z.strictObject({
   norm: normSchema,
   /** The map that P6 is computed from: C5 (the baselines' default) or P5. */
   p6From: z.enum(['c5', 'p5']),
+  /** The map that P7 is computed from: ReLU(P6) (Lin et al. 2017, Sec. 4), or P6 as it is (mmdetection). */
+  p7From: z.enum(['relu-p6', 'p6']).default('relu-p6'),
+  /** How its filters start: variance of the inputs kept (maskrcnn-benchmark), or Glorot and Bengio's rule (mmdetection). */
+  initial: z.enum(['kaiming-uniform', 'xavier-uniform']).default('kaiming-uniform'),
 });
 
 export const anchorsSchema = z.strictObject({
@@ -65,25 +69,31 @@ export const normaliserSchema = z.strictObject({
   box: z.enum(['foreground', 'coordinates', 'examples']),
 });
 
+/** Two towers over every level, one for classes and one for boxes. */
+export const headSchema = z.strictObject({
+  /** 3x3 convolutions of either tower, before the predicting one. */
+  layers: z.int().min(0),
+  channels: positiveInt,
+  norm: normSchema,
+});
+
+export const denseInferenceSchema = z.strictObject({
+  /** Of every level and image, by falling score: (anchor, class) pairs, or points by their best class. */
+  preNmsTopK: positiveInt,
+  nmsThreshold: z.number().gt(0).max(1),
+  maxDetections: positiveInt,
+});
+
 export const retinanetSchema = z.strictObject({
   kind: z.literal('retinanet'),
   backbone: backboneSchema,
   fpn: fpnSchema,
   anchors: anchorsSchema,
   matcher: matcherSchema,
-  head: z.strictObject({
-    /** 3x3 convolutions of either tower, before the predicting one. */
-    layers: z.int().min(0),
-    channels: positiveInt,
-    norm: normSchema,
-  }),
+  head: headSchema,
   boxCoder: boxCoderSchema,
   normaliser: normaliserSchema,
-  inference: z.strictObject({
-    preNmsTopK: positiveInt,
-    nmsThreshold: z.number().gt(0).max(1),
-    maxDetections: positiveInt,
-  }),
+  inference: denseInferenceSchema,
   stages: z.strictObject({dense: stageSchema}),
 });
 
@@ -94,4 +104,6 @@ export type AnchorsConfig = z.infer<typeof anchorsSchema>;
 export type MatcherConfig = z.infer<typeof matcherSchema>;
 export type BoxCoderConfig = z.infer<typeof boxCoderSchema>;
 export type NormaliserConfig = z.infer<typeof normaliserSchema>;
+export type HeadConfig = z.infer<typeof headSchema>;
+export type DenseInferenceConfig = z.infer<typeof denseInferenceSchema>;
 export type RetinaNetConfig = z.infer<typeof retinanetSchema>;

@@ -1,5 +1,6 @@
 /** The schema of a run: everything that decides its numbers. The type is inferred from it. */
 import {z} from 'zod';
+import {foveaboxSchema} from './foveabox.js';
 import {retinanetSchema} from './network.js';
 import {cascadeRcnnSchema, fasterRcnnSchema, maskRcnnSchema} from './two-stage.js';
 
@@ -84,7 +85,13 @@ export const scheduleSchema = z.strictObject({
 
 export const runSchema = z.strictObject({
   seed: z.int().nonnegative(),
-  model: z.discriminatedUnion('kind', [retinanetSchema, fasterRcnnSchema, maskRcnnSchema, cascadeRcnnSchema]),
+  model: z.discriminatedUnion('kind', [
+    retinanetSchema,
+    foveaboxSchema,
+    fasterRcnnSchema,
+    maskRcnnSchema,
+    cascadeRcnnSchema,
+  ]),
   data: z.strictObject({train: dataSetSchema, val: dataSetSchema}),
   input: inputSchema,
   schedule: scheduleSchema,

@@ -5,6 +5,7 @@ import type {StageConfig} from '../config/stage.js';
 import {cascadeRcnn} from './cascade-rcnn.js';
 import type {Detector, DetectorOptions} from './detector.js';
 import {fasterRcnn} from './faster-rcnn.js';
+import {foveabox} from './foveabox.js';
 import {retinanet} from './retinanet.js';
 
 /** @throws UsageError when a stage's fields need the imbalance of a training set that has no foreground. */
@@ -18,6 +19,8 @@ function detectorOf(config: ModelConfig, options: DetectorOptions): Detector {
   switch (config.kind) {
     case 'retinanet':
       return retinanet(config, options);
+    case 'foveabox':
+      return foveabox(config, options);
     case 'faster-rcnn':
     case 'mask-rcnn':
       return fasterRcnn(config, options);
@@ -30,6 +33,7 @@ function detectorOf(config: ModelConfig, options: DetectorOptions): Detector {
 export function stagesOf(config: ModelConfig): readonly (readonly [name: string, stage: StageConfig])[] {
   switch (config.kind) {
     case 'retinanet':
+    case 'foveabox':
       return [['dense', config.stages.dense]];
     case 'faster-rcnn':
     case 'mask-rcnn':
@@ -45,6 +49,7 @@ export function stagesOf(config: ModelConfig): readonly (readonly [name: string,
 export function hasMasks(config: ModelConfig): boolean {
   switch (config.kind) {
     case 'retinanet':
+    case 'foveabox':
     case 'faster-rcnn':
       return false;
     case 'mask-rcnn':

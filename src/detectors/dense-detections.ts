@@ -1,8 +1,11 @@
-/** From the dense predictions of a batch to its detections (Lin et al. 2017, Sec. 4, "Inference"). */
+/**
+ * From the dense predictions of a batch to its detections: Lin et al. 2017, Sec. 4, "Inference", and mmdetection's rule for
+ * detectors with one prediction a point.
+ */
 import * as tf from '@tensorflow/tfjs';
 import {gatherBoxes} from '../boxes/box.js';
 import {clipBoxes} from '../boxes/box-coder.js';
-import type {RetinaNetConfig} from '../config/network.js';
+import type {DenseInferenceConfig} from '../config/network.js';
 import type {ImageInfo} from '../data/batch.js';
 import {classwiseNms} from '../engine/host/nms.js';
 import {gatherRows} from '../engine/ops/gather-rows.js';
@@ -22,9 +25,9 @@ export type Candidates = {
 };
 
 export type CandidateOptions = {
-  /** Anchors of every level, in order. */
+  /** Anchors or points of every level, in order. */
   readonly levelCounts: readonly number[];
-  /** At most so many pairs of a level. */
+  /** At most so many pairs of a level, or points. */
   readonly preNmsTopK: number;
   /** Scores must exceed this. */
   readonly scoreThreshold: number;
@@ -39,8 +42,7 @@ export async function denseCandidates(
   {levelCounts, preNmsTopK, scoreThreshold: theta}: CandidateOptions,
 ): Promise<readonly Candidates[]> {
   const [images, anchorCount, classCount] = logits.shape;
-  /** sigmoid(z) > theta, asked of the logit: no exponential for the vast majority. */
-  const above = theta <= 0 ? Number.NEGATIVE_INFINITY : Math.log(theta / (1 - theta));
+  const above = logitOf(theta);
   const strongest = tf.tidy(() => {
     const rows = tf.reshape(logits, [images, anchorCount * classCount]) as tf.Tensor2D;
     const lengths = levelCounts.map(count => count * classCount);
@@ -66,29 +68,78 @@ export async function denseCandidates(
     };
   });
 
-  const rowsOf = chosen.map(({positions}, image) => positions.map(anchor => image * anchorCount + anchor));
-  const gathered = tf.tidy(() => {
-    const rows = tf.tensor1d(
-      rowsOf.flatMap(rows => [...rows]),
-      'int32',
-    );
-    return gatherRows(tf.reshape(deltas, [images * anchorCount, 4]) as tf.Tensor2D, rows);
+  const rows = await readRows(
+    deltas,
+    chosen.map(({positions}) => positions),
+  );
+  return chosen.map((candidates, image) => ({...candidates, deltas: rows[image]!}));
+}
+
+/**
+ * The points of every level of every image whose best class scores highest, with all of their classes above the
+ * threshold: the rule of mmdetection. Chosen on the engine as above; the predictions stay the caller's.
+ */
+export async function pointCandidates(
+  {logits, deltas}: DensePredictions,
+  {levelCounts, preNmsTopK, scoreThreshold: theta}: CandidateOptions,
+): Promise<readonly Candidates[]> {
+  const [images, , classCount] = logits.shape;
+  const above = logitOf(theta);
+  const strongest = tf.tidy(() => {
+    const best = tf.max<tf.Tensor2D>(logits, -1);
+    return segmentTopK(best, levelCounts, {k: preNmsTopK, above}).indices;
   });
-  const deltaValues = await gathered.data<'float32'>();
+  const indices = await strongest.data<'int32'>();
+  strongest.dispose();
+
+  const slots = indices.length / images;
+  const points = Array.from({length: images}, (_, image) =>
+    indices
+      .slice(image * slots, (image + 1) * slots)
+      .filter(point => point >= 0)
+      .sort(),
+  );
+  const [pointLogits, pointDeltas] = await Promise.all([readRows(logits, points), readRows(deltas, points)]);
+  return points.map((ofImage, image) => {
+    const scores = pointLogits[image]!;
+    const pairs = Int32Array.from(scores.keys()).filter(pair => scores[pair]! > above);
+    const rows = pairs.map(pair => Math.floor(pair / classCount));
+    return {
+      positions: rows.map(row => ofImage[row]!),
+      classes: pairs.map((pair, i) => pair - rows[i]! * classCount),
+      logits: Float32Array.from(pairs, pair => scores[pair]!),
+      deltas: gatherBoxes(pointDeltas[image]!, rows),
+    };
+  });
+}
+
+/** sigmoid(z) > theta, asked of the logit z: no exponential for the vast majority. */
+function logitOf(theta: number): number {
+  return theta <= 0 ? Number.NEGATIVE_INFINITY : Math.log(theta / (1 - theta));
+}
+
+/** Rows of every image by their position, copied to the host in one piece: [B, A, D], positions [n] -> [n * D] each. */
+async function readRows(x: tf.Tensor3D, positions: readonly Int32Array[]): Promise<readonly Float32Array[]> {
+  const [images, perImage, width] = x.shape;
+  const gathered = tf.tidy(() => {
+    const rows = positions.flatMap((ofImage, image) => [...ofImage].map(row => image * perImage + row));
+    return gatherRows(tf.reshape(x, [images * perImage, width]) as tf.Tensor2D, tf.tensor1d(rows, 'int32'));
+  });
+  const values = await gathered.data<'float32'>();
   gathered.dispose();
   let start = 0;
-  return chosen.map(candidates => {
-    const end = start + 4 * candidates.positions.length;
-    const imageDeltas = deltaValues.subarray(start, end);
+  return positions.map(({length}) => {
+    const end = start + length * width;
+    const rows = values.subarray(start, end);
     start = end;
-    return {...candidates, deltas: imageDeltas};
+    return rows;
   });
 }
 
 /** Predictions [n, 4] of the anchors or points at `positions` [n] as boxes [n, 4], neither clipped nor rounded. */
 export type DecodeCandidates = (deltas: Float32Array, positions: Int32Array) => Float32Array;
 
-export type DetectionOptions = Pick<RetinaNetConfig['inference'], 'nmsThreshold' | 'maxDetections'>;
+export type DetectionOptions = Pick<DenseInferenceConfig, 'nmsThreshold' | 'maxDetections'>;
 
 /**
  * Candidates of one image decoded and clipped to it, non-maximum suppression a class, at most `maxDetections`; boxes in

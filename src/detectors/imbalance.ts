@@ -1,5 +1,6 @@
 /** N and N_f of a training set for every stage whose fields ask for them (Sec. 3.2), without a forward pass. */
 import {anchorCache, RETINANET_STRIDES} from '../boxes/anchors.js';
+import {countFoveae} from '../boxes/fovea-assignment.js';
 import type {AnchorsConfig, MatcherConfig} from '../config/network.js';
 import type {InputConfig, ModelConfig, RunConfig} from '../config/run.js';
 import type {StageConfig} from '../config/stage.js';
@@ -38,6 +39,8 @@ function exampleCounter(model: ModelConfig): (image: CountedImage) => Imbalance 
   switch (model.kind) {
     case 'retinanet':
       return countAnchors(model, RETINANET_STRIDES);
+    case 'foveabox':
+      return image => countFoveae(image, image, model.assignment);
     case 'faster-rcnn':
     case 'mask-rcnn':
     case 'cascade-rcnn':

@@ -1,6 +1,9 @@
-/** RetinaNet's head: two towers shared over the levels, one for classes and one for boxes (Lin et al. 2017, Sec. 4). */
+/**
+ * RetinaNet's head: two towers shared over the levels, one for classes and one for boxes (Lin et al. 2017, Sec. 4).
+ * FoveaBox has the same one, with a single prediction a cell (Kong et al. 2019, Sec. 3.3).
+ */
 import * as tf from '@tensorflow/tfjs';
-import type {RetinaNetConfig} from '../config/network.js';
+import type {HeadConfig} from '../config/network.js';
 import {convolutionLayer, type Layer, type ModelScope} from '../layers/convolution-layer.js';
 import {sequence} from '../layers/sequence.js';
 
@@ -11,6 +14,7 @@ export type DensePredictions = {
 
 export type RetinaHeadOptions = {
   readonly inChannels: number;
+  /** 1 where a cell is a point. */
   readonly anchorsPerCell: number;
   readonly classes: number;
   /** Initial bias of every class logit: b of Eq. 10, or of a chosen prior. */
@@ -20,7 +24,7 @@ export type RetinaHeadOptions = {
 /** All of its filters start as N(0, 0.01^2), so that the class bias alone decides the first predictions. */
 export function retinaHead(
   scope: ModelScope,
-  config: RetinaNetConfig['head'],
+  config: HeadConfig,
   {inChannels, anchorsPerCell, classes, classBias}: RetinaHeadOptions,
 ): (levels: readonly tf.Tensor4D[]) => DensePredictions {
   const initial = {kind: 'normal', deviation: 0.01} as const;

@@ -9,7 +9,9 @@ export type InitialFilter =
   /** N(0, 2 / (kh kw out)): He et al. 2015, for layers before a ReLU. */
   | {readonly kind: 'kaiming-normal'}
   /** U(-b, b), b = sqrt(3 / (kh kw in)): keeps the variance of a layer without a ReLU (FPN). */
-  | {readonly kind: 'kaiming-uniform'};
+  | {readonly kind: 'kaiming-uniform'}
+  /** U(-b, b), b = sqrt(6 / (kh kw (in + out))): Glorot and Bengio 2010, Eq. 16. */
+  | {readonly kind: 'xavier-uniform'};
 
 export type FilterShape = readonly [height: number, width: number, inChannels: number, outChannels: number];
 
@@ -43,6 +45,11 @@ export function initialValues(
     }
     case 'kaiming-uniform': {
       const bound = Math.sqrt(3 / (height * width * inChannels));
+      for (let i = 0; i < values.length; i++) values[i] = random.uniform(-bound, bound);
+      break;
+    }
+    case 'xavier-uniform': {
+      const bound = Math.sqrt(6 / (height * width * (inChannels + outChannels)));
       for (let i = 0; i < values.length; i++) values[i] = random.uniform(-bound, bound);
       break;
     }

@@ -29,7 +29,7 @@ export function scoreThreshold(
       const {examples, foreground} = imbalance;
       if (foreground === 0) {
         throw new UsageError(
-          `adaptive threshold: none of N = ${examples} anchors is foreground in the training set; ` +
+          `adaptive threshold: none of N = ${examples} examples is foreground in the training set; ` +
             'check its annotations, or set scoreThreshold to fixed',
         );
       }

@@ -18,7 +18,7 @@ export function optimalPrior({examples, foreground}: Imbalance, classes: number)
   const pi = foreground / (examples * classes);
   if (pi > 0 && pi < 1) return pi;
   throw new UsageError(
-    `optimal bias: N_f = ${foreground} of N = ${examples} anchors are foreground in the training set; ` +
+    `optimal bias: N_f = ${foreground} of N = ${examples} examples are foreground in the training set; ` +
       'check its annotations, or set biasInit to prior',
   );
 }

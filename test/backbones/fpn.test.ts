@@ -91,7 +91,11 @@ test('both pyramids share the top-down path', t => {
   const [ours, theirs] = [new Parameters(), new Parameters()];
   const config = {channels: 4, norm: {kind: 'none'}} as const;
   const levels = [3, 5, 6];
-  const retina = fpn({parameters: ours, seed: 1}, {...config, p6From: 'p5'}, levels);
+  const retina = fpn(
+    {parameters: ours, seed: 1},
+    {...config, p6From: 'p5', p7From: 'relu-p6', initial: 'kaiming-uniform'},
+    levels,
+  );
   const rcnn = rcnnFpn({parameters: theirs, seed: 1}, config, levels);
   const maps = [noise([1, 8, 12, 3]), noise([1, 4, 6, 5]), noise([1, 2, 3, 6])];
   const before = tf.memory().numTensors;
@@ -113,4 +117,38 @@ test('both pyramids share the top-down path', t => {
   tf.dispose(maps);
   ours.dispose();
   theirs.dispose();
+});
+
+test('P7 is a convolution of ReLU(P6), or of P6 as it is', t => {
+  const parameters = new Parameters();
+  const config = {channels: 4, norm: {kind: 'none'}, p6From: 'c5', initial: 'xavier-uniform'} as const;
+  const maps = [noise([1, 16, 16, 3]), noise([1, 8, 8, 5]), noise([1, 4, 4, 6])];
+  for (const p7From of ['relu-p6', 'p6'] as const) {
+    const pyramid = fpn({parameters, seed: 1}, {...config, p7From}, [3, 5, 6]);
+    // P6 has 2 x 2 pixels and P7 one, and at the centre of its filter lies the first of P6.
+    const filter = parameters.get('fpn.p7.weight').variable as tf.Variable<tf.Rank.R4>;
+    const before = tf.memory().numTensors;
+    tf.tidy(() => {
+      const [, , , p6, p7] = pyramid(maps) as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor4D, tf.Tensor4D];
+      t.deepEqual(p6.shape, [1, 2, 2, 4]);
+      const values = p6
+        .arraySync()[0]!
+        .map(row => row.map(pixel => pixel.map(value => (p7From === 'p6' ? value : Math.max(value, 0)))));
+      const weights = filter.arraySync();
+      const expected = [0, 1, 2, 3].map(channel => {
+        let sum = 0;
+        for (const [y, row] of values.entries()) {
+          for (const [x, pixel] of row.entries()) {
+            for (const [c, value] of pixel.entries()) sum += value * weights[1 + y]![1 + x]![c]![channel]!;
+          }
+        }
+        return sum;
+      });
+      const found = p7.dataSync();
+      t.true(expected.every((value, i) => Math.abs(value - found[i]!) < 1e-5));
+    });
+    t.is(tf.memory().numTensors, before);
+    parameters.dispose();
+  }
+  tf.dispose(maps);
 });

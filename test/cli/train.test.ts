@@ -150,6 +150,27 @@ test.serial('predict draws what it can, names the broken image, and exits with 1
   t.is(records.length, 1);
 });
 
+test.serial('Sampling-Free FoveaBox counts its points, trains, evaluates and predicts', async t => {
+  const out = join(await temporaryFolder(t), 'run');
+  const fovea = ['foveabox_R_50_FPN_1x_sampling-free', '--preset', 'smoke', '--set', 'schedule.iterations=7'];
+  const {code, stderr} = await runSf({env}, 'train', ...fovea, '--out', out);
+  t.is(code, 0, stderr);
+  // 96 x 96: 144 + 36 + 9 + 4 + 1 points of 16 images.
+  t.regex(stderr, /dense: N \/ N_f = 3104 \/ \d+ = /);
+  t.true((await curve(out)).every(({total}) => Number.isFinite(total) && total > 0));
+  const {stats} = JSON.parse(await readFile(join(out, 'eval.json'), 'utf8'));
+  const json = await runSf({env}, 'eval', out, '--json', '-');
+  t.is(json.code, 0, json.stderr);
+  t.deepEqual(JSON.parse(json.stdout).stats, stats, 'the checkpoint holds N and N_f for the threshold');
+  const image = join(dirname(out), 'image.png');
+  await sharp({create: {width: 90, height: 60, channels: 3, background: '#789'}})
+    .png()
+    .toFile(image);
+  const predicted = await runSf({env}, 'predict', out, image, '--out', join(out, 'predicted'));
+  t.is(predicted.code, 0, predicted.stderr);
+  t.true(existsSync(join(out, 'predicted', 'image.png')));
+});
+
 test.serial('predict replaces no image that it is given, and no drawing by another one', async t => {
   const run = await trained(t);
   const folder = await temporaryFolder(t);

@@ -204,6 +204,31 @@ for (const [override, message] of wrong) {
   });
 }
 
+const wrongForPoints: readonly (readonly [override: string, message: string])[] = [
+  [
+    'model.stages.dense.sampler={kind: iou-balanced, n: 64, fraction: 0.5}',
+    'model.stages.dense.sampler.kind is "iou-balanced" in ORIGIN; expected one of all, minibatch-biased, ohem',
+  ],
+  [
+    'model.assignment.levels.1.scales=[128, 32]',
+    'model.assignment.levels.1.scales is [128,32] in ORIGIN; expected the smaller scale first',
+  ],
+  [
+    'model.assignment.levels=[{baseEdge: 16, scales: [1, 64]}]',
+    'model.assignment.levels is [{"baseEdge":16,"scales":[1,64]}] in ORIGIN; expected a list of 5',
+  ],
+  ['model.assignment.sigma=1.5', 'model.assignment.sigma is 1.5 in ORIGIN; expected at most 1'],
+];
+
+for (const [override, message] of wrongForPoints) {
+  test(`refused in one line for FoveaBox: --set ${override}`, async t => {
+    await t.throwsAsync(loadRunConfig('mini/foveabox', {overrides: [override]}), {
+      instanceOf: UsageError,
+      message: message.replace('ORIGIN', where(override)),
+    });
+  });
+}
+
 test('a mistake in a file is named with its line, a mistyped key before the one it leaves missing', async t => {
   const {config, provenance} = await loadRunConfig('mini/retinanet', {overrides: []});
   const text = dumpConfig(config, provenance).replace('baseLr:', 'basLr:');

@@ -2,6 +2,8 @@ import test from 'ava';
 import {loadRunConfig} from '../../src/config/load.js';
 import type {ModelConfig} from '../../src/config/run.js';
 import {listShippedConfigs, presetNames} from '../../src/config/shipped.js';
+import {PAPER_LEVELS} from '../fixtures/foveabox/golden.js';
+import {asFoveaBox} from '../foveabox-config.js';
 import {asRetinaNet} from '../retinanet-config.js';
 
 const shipped = await listShippedConfigs();
@@ -16,7 +18,7 @@ for (const {name, title} of shipped) {
   });
 }
 
-const detectors = ['retinanet', 'faster_rcnn', 'mask_rcnn', 'cascade_rcnn'];
+const detectors = ['retinanet', 'foveabox', 'faster_rcnn', 'mask_rcnn', 'cascade_rcnn'];
 for (const detector of detectors) {
   test(`every preset scales ${detector}, baseline and Sampling-Free, into a valid config`, async t => {
     for (const preset of await presetNames()) {
@@ -49,6 +51,20 @@ test('the baseline is the published one: schedule, matcher, focal loss, threshol
   t.deepEqual(input.resize, {shortSide: 800, maxLongSide: 1333});
 });
 
+test('the baseline of FoveaBox is the published one: scales, sigma, focal loss, pyramid, schedule, clipping', async t => {
+  const {schedule, ...run} = await load('foveabox_R_50_FPN_1x');
+  const model = asFoveaBox(run.model);
+  t.deepEqual(model.assignment, {levels: PAPER_LEVELS, sigma: 0.4});
+  t.deepEqual(model.stages.dense.classificationLoss, {kind: 'focal', alpha: 0.4, gamma: 1.5});
+  t.deepEqual(model.stages.dense.boxLoss, {kind: 'smooth-l1', beta: 0.11});
+  t.deepEqual(model.normaliser, {classification: 'foreground+images', box: 'foreground'});
+  t.like(model.fpn, {p6From: 'c5', p7From: 'p6', initial: 'xavier-uniform'});
+  t.deepEqual([schedule.imagesPerBatch, schedule.baseLr, schedule.clipGradientNorm], [16, 0.01, 35]);
+  // 12 epochs of 117,266 images with objects; the rate falls after the eighth and the eleventh.
+  const epoch = Math.ceil(117_266 / 16);
+  t.deepEqual([...schedule.steps, schedule.iterations], [8 * epoch, 11 * epoch, 12 * epoch]);
+});
+
 test('Cascade R-CNN is trained at six sizes, as detectron2 does, until a child gives it one', async t => {
   const evaluation = 800;
   const several = {training: [640, 672, 704, 736, 768, 800], evaluation};
@@ -64,7 +80,7 @@ test('Cascade R-CNN is trained at six sizes, as detectron2 does, until a child g
  * over all proposals would leave next to nothing of the box loss).
  */
 function withoutStages(model: ModelConfig): unknown {
-  if (model.kind === 'retinanet') return {...model, stages: null};
+  if (model.kind === 'retinanet' || model.kind === 'foveabox') return {...model, stages: null};
   const {rpn, roi} = model;
   return {...model, rpn: {...rpn, normaliser: null}, roi: {...roi, normaliser: null}, stages: null};
 }

@@ -128,4 +128,11 @@ test('COCO photographs at 800/1333 have the imbalance that the authors measured'
   // 1122.6 and -11.405 on train2017; this sample has 8.5 objects an image, train2017 7.2.
   t.true(ratio! > 700 && ratio! < 1300, `${ratio}`);
   t.true(Math.abs(bias! + 11.4) < 0.4, `${bias}`);
+
+  const {config: fovea} = await loadRunConfig('foveabox_R_50_FPN_1x', {overrides: []});
+  const points = modelImbalance(fovea.model, fovea.input, coco);
+  t.log(`FoveaBox: N / N_f = ${points.examples} / ${points.foreground}`);
+  // Every point of 129 images: none is ignored. On 800 x 1088 there are 18,134 and on 800 x 1344 22,400.
+  t.true(points.examples > 129 * 15_000 && points.examples < 129 * 22_401);
+  t.true(points.foreground > coco.images.length && points.foreground < points.examples / 20);
 });

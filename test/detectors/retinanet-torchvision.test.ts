@@ -34,7 +34,7 @@ function config(p6From: 'p5' | 'c5'): RetinaNetConfig {
   return {
     kind: 'retinanet',
     backbone: {depth: 50, width: 1, norm: {kind: 'frozen-bn'}, freezeAt: 0, strideIn: '3x3'},
-    fpn: {channels: 256, norm: none, p6From},
+    fpn: {channels: 256, norm: none, p6From, p7From: 'relu-p6', initial: 'kaiming-uniform'},
     anchors: {baseSize: 4, scalesPerOctave: 3, aspectRatios: [0.5, 1, 2], legacyRounding: false},
     matcher: {foreground: 0.5, background: 0.4, lowQuality: true, ignoreBand: 'skip'},
     head: {layers: 4, channels: 256, norm: none},

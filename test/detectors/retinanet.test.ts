@@ -17,7 +17,7 @@ const SIDE = 64;
 const config: RetinaNetConfig = {
   kind: 'retinanet',
   backbone: {depth: 10, width: 0.125, norm: {kind: 'group-norm', groups: 2}, freezeAt: 0, strideIn: '3x3'},
-  fpn: {channels: 8, norm: {kind: 'none'}, p6From: 'c5'},
+  fpn: {channels: 8, norm: {kind: 'none'}, p6From: 'c5', p7From: 'relu-p6', initial: 'kaiming-uniform'},
   anchors: {baseSize: 2, scalesPerOctave: 3, aspectRatios: [0.5, 1, 2], legacyRounding: false},
   matcher: {foreground: 0.5, background: 0.4, lowQuality: true, ignoreBand: 'skip'},
   head: {layers: 1, channels: 8, norm: {kind: 'none'}},

@@ -15,7 +15,7 @@ export function runConfig(schedule: Partial<ScheduleConfig> = {}): RunConfig {
         freezeAt: 0,
         strideIn: '3x3',
       },
-      fpn: {channels: 8, norm: {kind: 'none'}, p6From: 'p5'},
+      fpn: {channels: 8, norm: {kind: 'none'}, p6From: 'p5', p7From: 'relu-p6', initial: 'kaiming-uniform'},
       anchors: {baseSize: 4, scalesPerOctave: 1, aspectRatios: [1], legacyRounding: false},
       matcher: {foreground: 0.5, background: 0.4, lowQuality: true, ignoreBand: 'skip'},
       head: {layers: 1, channels: 8, norm: {kind: 'none'}},
