@@ -5,11 +5,12 @@
 A line of JSON in, a line of JSON out; the first line comes unasked and says who is there. Nothing is tuned: contiguous
 NCHW tensors, torchvision's own modules and functions, an optimizer of torch, autocast where bf16 is asked for.
 
-What differs from `torchvision.models.detection.retinanet_resnet50_fpn(weights=None)`:
-  - batch norm is frozen, as that function makes it when it is given weights; the last norm of each residual block is a
+What differs from `retinanet_resnet50_fpn`, `fasterrcnn_resnet50_fpn` and `maskrcnn_resnet50_fpn`, all without weights:
+  - batch norm is frozen, as those functions make it when they are given weights; the last norm of each residual block is a
     quarter, so that 16 blocks do not multiply the variance of activations that nothing normalises;
   - images come as one prepared batch: neither side resizes or normalises;
-  - 100 detections an image; for inference scores are spread as src/bench/candidates.ts says.
+  - 100 detections an image; for inference scores are spread as src/bench/candidates.ts says;
+  - of regions everything that overlaps an object is foreground, as src/bench/models.ts says.
 """
 import argparse
 import contextlib
@@ -22,7 +23,7 @@ import time
 import torch
 import torchvision
 from torch.nn.functional import conv2d
-from torchvision.models.detection import RetinaNet
+from torchvision.models.detection import FasterRCNN, MaskRCNN, RetinaNet
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
@@ -30,6 +31,9 @@ from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 SCORE_THRESHOLD = 0.05
 # As in src/bench/candidates.ts.
 CANDIDATE_OUTPUTS, GAIN, BACKGROUND_LOGIT = 51, 1000, -10
+CANDIDATE_CLASS, CANDIDATE_LOGIT = 1, -2
+# As in src/bench/models.ts.
+FOREGROUND_IOU = 0.002
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("--device", required=True)
@@ -60,39 +64,110 @@ class PreparedBatch(torch.nn.Module):
         return ImageList(images, [(images.shape[-2], images.shape[-1])] * len(images)), targets
 
 
-def retinanet(work):
-    backbone = resnet_fpn_backbone(
-        backbone_name="resnet50",
-        weights=None,
-        trainable_layers=5,
-        returned_layers=[2, 3, 4],
-        extra_blocks=LastLevelP6P7(256, 256),
-    )
+def resnet50_fpn(**levels):
+    backbone = resnet_fpn_backbone(backbone_name="resnet50", weights=None, trainable_layers=5, **levels)
     for name, module in backbone.named_modules():
         if name.endswith("bn3"):
             module.weight.fill_(0.25)
-    model = RetinaNet(backbone, work["classes"], score_thresh=SCORE_THRESHOLD, detections_per_img=100)
+    return backbone
+
+
+def retinanet(work):
+    backbone = resnet50_fpn(returned_layers=[2, 3, 4], extra_blocks=LastLevelP6P7(256, 256))
+    return RetinaNet(backbone, work["classes"], score_thresh=SCORE_THRESHOLD, detections_per_img=100)
+
+
+def two_stages(model):
+    """Faster or Mask R-CNN, which count background among their classes."""
+
+    def build(work):
+        examples, foreground = work["regions"]["examples"], work["regions"]["foreground"]
+        return model(
+            resnet50_fpn(),
+            work["classes"] + 1,
+            box_fg_iou_thresh=FOREGROUND_IOU,
+            box_bg_iou_thresh=FOREGROUND_IOU,
+            box_batch_size_per_image=examples,
+            box_positive_fraction=foreground / examples,
+        )
+
+    return build
+
+
+MODELS = {"retinanet": retinanet, "faster-rcnn": two_stages(FasterRCNN), "mask-rcnn": two_stages(MaskRCNN)}
+
+
+def model_of(work):
+    model = MODELS[work["model"]](work)
     model.transform = PreparedBatch(model.transform)
     return model.to(DEVICE)
+
+
+def trained_parameters(model, work):
+    """Their number, without what torchvision has for boxes and masks of the background, which no loss ever reaches."""
+    count = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    if work["model"] == "retinanet":
+        return count
+    heads = model.roi_heads
+    boxes = heads.box_predictor.bbox_pred
+    count -= 4 * (boxes.in_features + 1)
+    if heads.has_mask():
+        count -= heads.mask_predictor.mask_fcn_logits.in_channels + 1
+    return count
+
+
+def check_regions(heads, regions):
+    """Fails a step whose sampler finds fewer regions than the work has: see src/bench/models.ts."""
+    select = heads.select_training_samples
+
+    def checked(proposals, targets):
+        selected = select(proposals, targets)
+        for labels in selected[2]:
+            drawn = {"examples": labels.numel(), "foreground": int((labels > 0).sum())}
+            if drawn != regions:
+                raise RuntimeError(
+                    "a training step drew {examples} regions, {foreground} of them foreground".format(**drawn)
+                    + ", where it needs {examples} and {foreground} an image: take a larger --size".format(**regions)
+                )
+        return selected
+
+    heads.select_training_samples = checked
 
 
 def images_of(work):
     return torch.randn(len(work["objects"]), 3, work["height"], work["width"], device=DEVICE)
 
 
+def ellipses(work, boxes):
+    """Masks of the ellipses in the boxes, as a loader makes them before the step: [G, H, W] of 0 and 1."""
+    y = torch.arange(work["height"]).view(1, -1, 1) + 0.5
+    x = torch.arange(work["width"]).view(1, 1, -1) + 0.5
+    x1, y1, x2, y2 = (column.view(-1, 1, 1) for column in boxes.unbind(1))
+    inside = ((2 * x - x1 - x2) / (x2 - x1)) ** 2 + ((2 * y - y1 - y2) / (y2 - y1)) ** 2 <= 1
+    return inside.to(torch.uint8)
+
+
+def targets_of(work):
+    # RetinaNet counts the class predictor's outputs from 0; in the others 0 is background.
+    first = 1 if work["model"] == "retinanet" else 0
+    targets = []
+    for objects in work["objects"]:
+        boxes = torch.tensor(objects["boxes"], dtype=torch.float32)
+        target = {"boxes": boxes, "labels": torch.tensor(objects["classes"]) - first}
+        if work["model"] == "mask-rcnn":
+            target["masks"] = ellipses(work, boxes)
+        targets.append({name: value.to(DEVICE) for name, value in target.items()})
+    return targets
+
+
 def train(work):
-    model = retinanet(work).train()
+    model = model_of(work).train()
+    if work["model"] != "retinanet":
+        check_regions(model.roi_heads, work["regions"])
     # The learning rate of src/bench/detector-work.ts: nothing that is measured depends on how far the training has come.
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-5, momentum=0.9, weight_decay=1e-4)
     images = images_of(work)
-    # torchvision counts the class predictor's outputs from 0.
-    targets = [
-        {
-            "boxes": torch.tensor(objects["boxes"], device=DEVICE),
-            "labels": torch.tensor(objects["classes"], device=DEVICE) - 1,
-        }
-        for objects in work["objects"]
-    ]
+    targets = targets_of(work)
 
     def run():
         with autocast():
@@ -104,22 +179,28 @@ def train(work):
         losses.backward()
         optimizer.step()
 
-    return run, sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return run, trained_parameters(model, work)
 
 
-def spread_scores(model):
+def spread_scores(model, work):
     """Scores spread as those of a trained network: see src/bench/candidates.ts."""
-    predictor = model.head.classification_head.cls_logits
     with torch.no_grad():
-        predictor.weight -= predictor.weight.mean((2, 3), keepdim=True)
-        predictor.weight *= GAIN
-        predictor.bias.fill_(BACKGROUND_LOGIT)
-        predictor.bias[::CANDIDATE_OUTPUTS] = math.log(SCORE_THRESHOLD / (1 - SCORE_THRESHOLD))
+        if work["model"] == "retinanet":
+            predictor = model.head.classification_head.cls_logits
+            predictor.weight -= predictor.weight.mean((2, 3), keepdim=True)
+            predictor.weight *= GAIN
+            predictor.bias.fill_(BACKGROUND_LOGIT)
+            predictor.bias[::CANDIDATE_OUTPUTS] = math.log(SCORE_THRESHOLD / (1 - SCORE_THRESHOLD))
+        else:
+            bias = model.roi_heads.box_predictor.cls_score.bias
+            bias.fill_(BACKGROUND_LOGIT)
+            bias[0] = 0
+            bias[CANDIDATE_CLASS] = CANDIDATE_LOGIT
 
 
 def inference(work):
-    model = retinanet(work).eval()
-    spread_scores(model)
+    model = model_of(work).eval()
+    spread_scores(model, work)
     images = images_of(work)
 
     def run():

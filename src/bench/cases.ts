@@ -1,5 +1,6 @@
 /** The cases of `sf bench`: a new one is an entry of CASES, and a kind of work that both sides know. */
 import {Random} from '../random/random.js';
+import {MODELS, type ModelName} from './models.js';
 import {
   CONVOLUTION_DIRECTIONS,
   type ConvolutionWork,
@@ -8,7 +9,12 @@ import {
   type Work,
 } from './work.js';
 
-export type CaseName = 'convolution' | 'mat-mul' | 'train' | 'inference';
+/** RetinaNet's cases came first and have the short names. */
+export type CaseName =
+  | 'convolution'
+  | 'mat-mul'
+  | DetectorWork['kind']
+  | `${Exclude<ModelName, 'retinanet'>}-${DetectorWork['kind']}`;
 
 export type CaseSettings = {
   /** Of the images, in pixels. */
@@ -30,8 +36,6 @@ export type Case = {
   readonly groups: (settings: CaseSettings) => readonly (readonly Work[])[];
 };
 
-/** torchvision's RetinaNet predicts this many classes unless told otherwise. */
-const CLASSES = 91;
 const OBJECTS_AN_IMAGE = 10;
 const ANCHORS_A_CELL = 9;
 
@@ -58,20 +62,10 @@ export const CASES: readonly Case[] = [
       ];
     },
   },
-  {
-    name: 'train',
-    summary: 'a training step of RetinaNet R-50-FPN, all layers trained',
-    warmup: 2,
-    repeat: 5,
-    groups: settings => settings.batches.map(batch => [retinanet('train', settings, batch)]),
-  },
-  {
-    name: 'inference',
-    summary: 'inference of RetinaNet R-50-FPN, with non-maximum suppression',
-    warmup: 2,
-    repeat: 5,
-    groups: settings => settings.batches.map(batch => [retinanet('inference', settings, batch)]),
-  },
+  ...(['retinanet', 'faster-rcnn', 'mask-rcnn'] as const).flatMap(model => [
+    detectorCase('train', model),
+    detectorCase('inference', model),
+  ]),
 ];
 
 /** The head's towers and its class predictor on P3, a 1x1 and a strided 3x3 of the backbone, and the stem. */
@@ -83,7 +77,7 @@ function convolutions({height, width, batches}: CaseSettings): readonly Convolut
   });
   const layers = [
     {...at(8), inChannels: 256, outChannels: 256, size: 3, stride: 1},
-    {...at(8), inChannels: 256, outChannels: ANCHORS_A_CELL * CLASSES, size: 3, stride: 1},
+    {...at(8), inChannels: 256, outChannels: ANCHORS_A_CELL * MODELS.retinanet.classes, size: 3, stride: 1},
     {...at(16), inChannels: 1024, outChannels: 256, size: 1, stride: 1},
     {...at(4), inChannels: 128, outChannels: 128, size: 3, stride: 2},
     {...at(1), inChannels: 3, outChannels: 64, size: 7, stride: 2},
@@ -96,18 +90,40 @@ function convolutions({height, width, batches}: CaseSettings): readonly Convolut
   );
 }
 
-function retinanet(kind: DetectorWork['kind'], {height, width}: CaseSettings, batch: number): DetectorWork {
-  const objects = Array.from({length: batch}, (_, image) => randomObjects(height, width, image));
-  return {kind, model: 'retinanet', height, width, classes: CLASSES, objects};
+function detectorCase(kind: DetectorWork['kind'], model: ModelName): Case {
+  const {title, classes, regions} = MODELS[model];
+  return {
+    name: model === 'retinanet' ? kind : `${model}-${kind}`,
+    summary: {
+      train: `a training step of ${title} R-50-FPN, all layers trained`,
+      inference: `inference of ${title} R-50-FPN, with non-maximum suppression`,
+    }[kind],
+    warmup: 2,
+    repeat: 5,
+    groups: ({height, width, batches}) =>
+      batches.map(batch => {
+        const objects = Array.from({length: batch}, (_, image) =>
+          randomObjects({height, width, classes, image}),
+        );
+        return [{kind, model, height, width, classes, objects, ...(regions && {regions})}];
+      }),
+  };
 }
 
+type ObjectsOf = {
+  readonly height: number;
+  readonly width: number;
+  readonly classes: number;
+  readonly image: number;
+};
+
 /** Boxes with sides of a tenth to a half of the image's, anywhere inside. */
-function randomObjects(height: number, width: number, image: number): Objects {
+function randomObjects({height, width, classes, image}: ObjectsOf): Objects {
   const random = new Random(0, 'objects of a benchmark', image);
   const boxes = Array.from({length: OBJECTS_AN_IMAGE}, () => {
     const [boxWidth, boxHeight] = [width * random.uniform(0.1, 0.5), height * random.uniform(0.1, 0.5)];
     const [x1, y1] = [random.uniform(0, width - boxWidth), random.uniform(0, height - boxHeight)];
     return [x1, y1, x1 + boxWidth, y1 + boxHeight] as const;
   });
-  return {boxes, classes: boxes.map(() => 1 + random.int(CLASSES))};
+  return {boxes, classes: boxes.map(() => 1 + random.int(classes))};
 }

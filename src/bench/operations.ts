@@ -24,6 +24,7 @@ function shapeOf({name, inputs}: KernelCall, input: string): Shape {
 export function operationsOf(call: KernelCall): number {
   if (call.nested) return 0;
   if (call.name.startsWith('SfConvolution')) return engineConvolutionOperations(call);
+  if (call.name.startsWith('SfDense')) return denseOperations(call);
   const output = (): Shape => call.outputs[0]!.shape;
   switch (call.name) {
     case 'Conv2D':
@@ -54,4 +55,10 @@ function engineConvolutionOperations(call: KernelCall): number {
   if (dy === undefined) return convolutionOperations(first!.shape, shapeOf(call, 'filter'));
   const maps = call.outputs.filter(({shape}) => shape.length === 4);
   return maps.length * convolutionOperations(dy.shape, filter?.shape ?? first!.shape);
+}
+
+/** A fully connected layer, or a transposed convolution whose blocks do not overlap; its gradients are plain products. */
+function denseOperations(call: KernelCall): number {
+  const inner = shapeOf(call, 'filter')[0]!;
+  return 2 * product(call.outputs[0]!.shape) * inner;
 }

@@ -3,6 +3,8 @@
  * either side.
  */
 
+import {MODELS, type ModelName, type Regions} from './models.js';
+
 export const CONVOLUTION_DIRECTIONS = ['forward', 'input gradient', 'filter gradient'] as const;
 
 /** One convolution with symmetric padding (size - 1) / 2, or one of its gradients, on normal noise. */
@@ -28,7 +30,7 @@ export type MatMulWork = {
   readonly columns: number;
 };
 
-/** Ground truth of one image. */
+/** Ground truth of one image. To a model with masks every object is the ellipse in its box. */
 export type Objects = {
   readonly boxes: readonly (readonly [x1: number, y1: number, x2: number, y2: number])[];
   /** 1..C. */
@@ -41,12 +43,14 @@ export type Objects = {
  */
 export type DetectorWork = {
   readonly kind: 'train' | 'inference';
-  readonly model: 'retinanet';
+  readonly model: ModelName;
   readonly height: number;
   readonly width: number;
   /** C, foreground classes. */
   readonly classes: number;
   readonly objects: readonly Objects[]; // [B]
+  /** What the sampler of a RoI-subnet draws from every image: no fewer, or the step fails. */
+  readonly regions?: Regions;
 };
 
 export type Work = ConvolutionWork | MatMulWork | DetectorWork;
@@ -67,8 +71,8 @@ export function titleOf(work: Work): string {
     case 'mat-mul':
       return `product ${work.rows}x${work.inner} by ${work.inner}x${work.columns}`;
     case 'train':
-      return `training step, batch ${work.objects.length}`;
+      return `${MODELS[work.model].title} training step, batch ${work.objects.length}`;
     case 'inference':
-      return `inference, batch ${work.objects.length}`;
+      return `${MODELS[work.model].title} inference, batch ${work.objects.length}`;
   }
 }

@@ -74,7 +74,7 @@ export function benchCommand(): Command {
     .addOption(new Option('--worker', "be sf's side of a comparison").hideHelp())
     .addHelpText(
       'after',
-      `\nCases:\n${CASES.map(({name, summary}) => `  ${name.padEnd(14)}${summary}`).join('\n')}\n`,
+      `\nCases:\n${CASES.map(({name, summary}) => `  ${name.padEnd(23)}${summary}`).join('\n')}\n`,
     )
     .action((given: readonly string[], flags: BenchFlags) =>
       flags.worker ? work(flags) : bench(given, flags),
@@ -125,7 +125,7 @@ function findCase(text: string): Case {
 /** What was measured, in one line. */
 function settingOf(cases: readonly Case[], {size = PAPER_SIZE, warmup, repeat}: BenchFlags): string {
   const counts = cases.map(one => `${one.name} ${repeat ?? one.repeat} after ${warmup ?? one.warmup}`);
-  return `RetinaNet R-50-FPN, 91 classes, ${size.height}x${size.width}, noise; repetitions: ${counts.join(', ')}`;
+  return `R-50-FPN, ${size.height}x${size.width}, noise; repetitions: ${counts.join(', ')}`;
 }
 
 /** The Python of the other side, undefined for none; what was asked for must be there. */

@@ -1,19 +1,54 @@
 /** What each case measures. */
 import test from 'ava';
 import {CASES} from '../../src/bench/cases.js';
+import {noiseBatch} from '../../src/bench/noise-batch.js';
 import {findPython} from '../../src/bench/python.js';
 import {titleOf} from '../../src/bench/work.js';
+import {polygonsMask} from '../../src/masks/rasterize.js';
 
 const SETTINGS = {height: 800, width: 1344, batches: [1, 8], onGpu: false};
 const groupsOf = (name: string) => CASES.find(one => one.name === name)!.groups(SETTINGS);
 
 test('the detector cases have a group, and so a process, for each batch', t => {
-  for (const name of ['train', 'inference']) {
+  for (const [name, title] of [
+    ['train', 'RetinaNet training step'],
+    ['inference', 'RetinaNet inference'],
+    ['faster-rcnn-train', 'Faster R-CNN training step'],
+    ['faster-rcnn-inference', 'Faster R-CNN inference'],
+    ['mask-rcnn-train', 'Mask R-CNN training step'],
+    ['mask-rcnn-inference', 'Mask R-CNN inference'],
+  ] as const) {
     t.deepEqual(
-      groupsOf(name).map(group => group.map(titleOf).map(title => title.split(', ')[1])),
-      [['batch 1'], ['batch 8']],
+      groupsOf(name).map(group => group.map(titleOf)),
+      [[`${title}, batch 1`], [`${title}, batch 8`]],
     );
   }
+});
+
+test('the two-stage models have 90 classes beside background, RetinaNet 91: as many outputs as torchvision by default', t => {
+  const classesOf = (name: string) =>
+    groupsOf(name)
+      .flat()
+      .map(work => (work.kind === 'train' ? work.classes : undefined));
+  t.deepEqual(classesOf('train'), [91, 91]);
+  t.deepEqual(classesOf('faster-rcnn-train'), [90, 90]);
+  t.deepEqual(classesOf('mask-rcnn-train'), [90, 90]);
+});
+
+test('an object of a model with masks is an ellipse in its box, of pi / 4 of its area', t => {
+  const objects = [{boxes: [[8, 4, 88, 44] as const], classes: [2]}];
+  const batch = noiseBatch({height: 64, width: 96, model: 'mask-rcnn', objects});
+  const outline = batch.targets[0]!.outlines![0]!;
+  if (outline.kind !== 'polygons') return t.fail();
+  const {runs} = polygonsMask(outline.polygons, outline.height, outline.width);
+  const area = [...runs].filter((_, i) => i % 2 === 1).reduce((sum, run) => sum + run, 0);
+  // A polygon of 24 corners on an ellipse of half axes a and b has 12 a b sin(pi / 12).
+  const expected = 12 * 40 * 20 * Math.sin(Math.PI / 12);
+  t.true(Math.abs(area / expected - 1) < 0.01, `${area}, ${expected}`);
+  batch.images.dispose();
+  const without = noiseBatch({height: 64, width: 96, model: 'faster-rcnn', objects});
+  t.is(without.targets[0]!.outlines, undefined);
+  without.images.dispose();
 });
 
 test('ten boxes with sides of a tenth to a half of the image lie inside each image, the same at every run', t => {

@@ -7,17 +7,23 @@ import {type PreparedWork, prepareWork} from '../../src/bench/prepared-work.js';
 import {profileKernels} from '../../src/bench/profile.js';
 import type {DetectorWork} from '../../src/bench/work.js';
 import {openEngine} from '../../src/engine/open.js';
+import {RunError} from '../../src/errors.js';
 
 test.before(async () => {
   await openEngine('wasm');
 });
 
-/** Operations of the forward pass, of which `stem` in the first convolution. Every map is floor or ceil of its stride. */
+/** Operations of the forward pass, of which `stem` in the first convolution, where pixels need no gradient. */
+type Forward = {readonly forward: number; readonly stem: number};
+
+/** The backbone and what `rest` adds to it. Every map is floor or ceil of its stride. */
 function byHand(
   height: number,
   width: number,
-  classes: number,
-): {readonly forward: number; readonly stem: number} {
+  rest: (
+    convolution: (stride: number, size: number, from: number, to: number, times?: number) => void,
+  ) => void,
+): Forward {
   let forward = 0;
   const convolution = (stride: number, size: number, from: number, to: number, times = 1) => {
     forward += 2 * Math.ceil(height / stride) * Math.ceil(width / stride) * size ** 2 * from * to * times;
@@ -40,23 +46,54 @@ function byHand(
     convolution(stride, 1, from, out);
     from = out;
   }
-  for (const [stride, channels] of [
-    [8, 512],
-    [16, 1024],
-    [32, 2048],
-  ] as const) {
-    convolution(stride, 1, channels, 256);
-    convolution(stride, 3, 256, 256);
-  }
-  convolution(64, 3, 256, 256);
-  convolution(128, 3, 256, 256);
-  for (const stride of [8, 16, 32, 64, 128]) {
-    convolution(stride, 3, 256, 256, 8);
-    convolution(stride, 3, 256, 9 * classes);
-    convolution(stride, 3, 256, 9 * 4);
-  }
+  rest(convolution);
   return {forward, stem};
 }
+
+const retinanetByHand = (height: number, width: number, classes: number): Forward =>
+  byHand(height, width, convolution => {
+    for (const [stride, channels] of [
+      [8, 512],
+      [16, 1024],
+      [32, 2048],
+    ] as const) {
+      convolution(stride, 1, channels, 256);
+      convolution(stride, 3, 256, 256);
+    }
+    convolution(64, 3, 256, 256);
+    convolution(128, 3, 256, 256);
+    for (const stride of [8, 16, 32, 64, 128]) {
+      convolution(stride, 3, 256, 256, 8);
+      convolution(stride, 3, 256, 9 * classes);
+      convolution(stride, 3, 256, 9 * 4);
+    }
+  });
+
+/** The backbone, P2 to P5, and the RPN on those and P6, with three anchors a cell. */
+const rpnByHand = (height: number, width: number): Forward =>
+  byHand(height, width, convolution => {
+    for (const [stride, channels] of [
+      [4, 256],
+      [8, 512],
+      [16, 1024],
+      [32, 2048],
+    ] as const) {
+      convolution(stride, 1, channels, 256);
+      convolution(stride, 3, 256, 256);
+    }
+    for (const stride of [4, 8, 16, 32, 64]) {
+      convolution(stride, 3, 256, 256);
+      convolution(stride, 1, 256, 3 * (1 + 4));
+    }
+  });
+
+/** Two layers of 1024 on 7x7 bins, the classes with background, and boxes of the others. */
+const boxHeadByHand = (regions: number, classes: number): number =>
+  2 * regions * (49 * 256 * 1024 + 1024 * 1024 + 1024 * (classes + 1) + 1024 * 4 * classes);
+
+/** Four 3x3 convolutions on 14x14 bins, a transposed one to 28x28, and the masks of all classes. */
+const maskHeadByHand = (regions: number, classes: number): number =>
+  2 * regions * (196 * (4 * 9 * 256 * 256 + 256 * 4 * 256) + 784 * 256 * classes);
 
 async function counted(work: PreparedWork): Promise<number> {
   let operations = 0;
@@ -81,20 +118,32 @@ const detector = (kind: DetectorWork['kind']): DetectorWork => ({
 });
 
 test('RetinaNet at 800x1344 is 508.9 GFLOP forward and 1521.8 a training step', t => {
-  const {forward, stem} = byHand(800, 1344, 91);
+  const {forward, stem} = retinanetByHand(800, 1344, 91);
   t.is(forward, 508_939_468_800);
   // Gradients of input and filter cost what the forward pass does; pixels need no gradient.
   t.is(3 * forward - stem, 1_521_760_665_600);
   // mmdetection counts 239.3 multiplications and additions at 800x1280 with 80 classes and P6 from C5, all operations.
   const p6FromC5 = 2 * 13 * 20 * 9 * (2048 - 256) * 256;
-  const macs = (byHand(800, 1280, 80).forward + p6FromC5) / 2e9;
+  const macs = (retinanetByHand(800, 1280, 80).forward + p6FromC5) / 2e9;
   t.true(macs < 239.3 && macs > 0.99 * 239.3);
+});
+
+test('with 512 regions, 128 of them with masks, Faster R-CNN is 418.0 GFLOP forward at 800x1344, Mask R-CNN 554.1', t => {
+  const boxes = rpnByHand(800, 1344).forward + boxHeadByHand(512, 90);
+  t.is(boxes, 417_954_789_888);
+  t.is(boxes + maskHeadByHand(128, 90), 554_112_383_488);
+  // mmdetection counts 207.1 and 260.1 multiplications and additions, all operations, at 800x1280 with 80 classes, 1000
+  // regions and 100 masks.
+  const macs = (rpnByHand(800, 1280).forward + boxHeadByHand(1000, 80)) / 2e9;
+  const masks = maskHeadByHand(100, 80) / 2e9;
+  t.true(macs < 207.1 && macs > 0.99 * 207.1, String(macs));
+  t.true(macs + masks < 260.1 && macs + masks > 0.99 * 260.1, String(macs + masks));
 });
 
 test.serial('a training step is counted as by hand, and leaves no tensor behind', async t => {
   const before = tf.memory().numTensors;
   const work = await prepareWork(detector('train'));
-  const {forward, stem} = byHand(64, 96, 91);
+  const {forward, stem} = retinanetByHand(64, 96, 91);
   t.is(await counted(work), 3 * forward - stem);
   // What torchvision documents of its retinanet_resnet50_fpn.
   t.is(work.parameters, 34_014_999);
@@ -102,10 +151,73 @@ test.serial('a training step is counted as by hand, and leaves no tensor behind'
   t.is(tf.memory().numTensors, before);
 });
 
+/** One object, so that most proposals are background. */
+const twoStages = (model: 'faster-rcnn' | 'mask-rcnn'): DetectorWork => ({
+  kind: 'train',
+  model,
+  height: 96,
+  width: 128,
+  classes: 3,
+  objects: [{boxes: [[8, 8, 50, 40]], classes: [3]}],
+  regions: {examples: 12, foreground: 4},
+});
+
+for (const [model, head] of [
+  ['faster-rcnn', 0],
+  ['mask-rcnn', maskHeadByHand(4, 3)],
+] as const) {
+  test.serial(`a training step of ${model} is counted as by hand, and leaves no tensor behind`, async t => {
+    const before = tf.memory().numTensors;
+    const work = await prepareWork(twoStages(model));
+    const {forward, stem} = rpnByHand(96, 128);
+    t.is(await counted(work), 3 * (forward + boxHeadByHand(12, 3) + head) - stem);
+    work.dispose();
+    t.is(tf.memory().numTensors, before);
+  });
+}
+
+test.serial(
+  'a step whose sampler finds too few regions fails: its work is not what the other side does',
+  async t => {
+    const before = tf.memory().numTensors;
+    const work = await prepareWork({
+      ...twoStages('faster-rcnn'),
+      regions: {examples: 100_000, foreground: 25_000},
+    });
+    const error = await t.throwsAsync(work.run(), {instanceOf: RunError});
+    t.regex(
+      error!.message,
+      /^a training step drew \d+ regions, \d+ of them foreground, where it needs 100000 and 25000 an image: take a larger --size$/,
+    );
+    work.dispose();
+    t.is(tf.memory().numTensors, before);
+  },
+);
+
+test.serial('at inference one class of every proposal is a candidate', async t => {
+  const before = tf.memory().numTensors;
+  const work = await prepareWork({...twoStages('mask-rcnn'), kind: 'inference'});
+  const probabilities: Float32Array[] = [];
+  const stop = watchKernels(
+    ({name, outputs}) => {
+      if (name === 'Softmax') probabilities.push(tf.backend().readSync(outputs[0]!.dataId) as Float32Array);
+    },
+    {settle: false},
+  );
+  await work.run();
+  stop();
+  work.dispose();
+  t.is(tf.memory().numTensors, before);
+  const [values] = probabilities;
+  t.true(values!.length > 4 * 100);
+  // Background, three classes: above the threshold of 0.05 are background and the first class.
+  t.true(values!.every((probability, i) => probability > 0.05 === i % 4 < 2));
+});
+
 test.serial('inference is counted as by hand; its profile is the same work by kernel', async t => {
   const before = tf.memory().numTensors;
   const work = await prepareWork(detector('inference'));
-  const {forward} = byHand(64, 96, 91);
+  const {forward} = retinanetByHand(64, 96, 91);
   t.is(await counted(work), forward);
   const {kernels, milliseconds} = await profileKernels(work.run, {settle: true});
   const sum = (value: (kernel: (typeof kernels)[number]) => number) =>

@@ -62,25 +62,25 @@ test('the table has a line for each side and one for their ratio, and says what 
 torchvision 0.14.1 (torch 1.13.1, CPU, 2 threads)
 the setting
 
-                                   ms       ±  images/s  GFLOP/s  of the best   MiB
+                                             ms       ±  images/s  GFLOP/s  of the best   MiB
 product 2x3 by 3x4
-  sf                             20.0  75.0 %              100.0         50 %
-  torchvision                    10.0   0.0 %              200.0        100 %
-  ratio                          2.00
-training step, batch 2
-  sf                             1500   6.7 %      1.33    100.0         50 %   300
-  torchvision                    2000   0.0 %      1.00     75.0         38 %   400
-  ratio                          0.75                                          0.75
-inference, batch 1
-  sf                    out of memory
-  torchvision                  failed
-inference, batch 1, sf: engine wasm is out of memory: use smaller images
-inference, batch 1, torchvision: ValueError: no
+  sf                                       20.0  75.0 %              100.0         50 %
+  torchvision                              10.0   0.0 %              200.0        100 %
+  ratio                                    2.00
+RetinaNet training step, batch 2
+  sf                                       1500   6.7 %      1.33    100.0         50 %   300
+  torchvision                              2000   0.0 %      1.00     75.0         38 %   400
+  ratio                                    0.75                                          0.75
+RetinaNet inference, batch 1
+  sf                              out of memory
+  torchvision                            failed
+RetinaNet inference, batch 1, sf: engine wasm is out of memory: use smaller images
+RetinaNet inference, batch 1, torchvision: ValueError: no
 
 ms: median, ± half of the range; GFLOP/s: convolutions and products, counted as direct sums; MiB: the most that the process, or the GPU, has held
 best: 200.0 GFLOP/s, product 2x3 by 3x4, torchvision
 
-sf by kernel, one training step, batch 2
+sf by kernel, one RetinaNet training step, batch 2
                     calls      ms    share  GFLOP/s
 SfConvolution           3   900.0   60.0 %    166.7
 Add                     2   500.0   33.3 %
@@ -94,8 +94,8 @@ test('without another side there is one line a work', t => {
   const alone = {...training, torchvision: undefined, profile: undefined};
   t.is(
     benchText({sf: SF, torchvision: undefined, results: [alone]}, 'the setting').split('\n\n')[1],
-    `                          ms      ±  images/s  GFLOP/s  MiB
-training step, batch 2  1500  6.7 %      1.33    100.0  300`,
+    `                                    ms      ±  images/s  GFLOP/s  MiB
+RetinaNet training step, batch 2  1500  6.7 %      1.33    100.0  300`,
   );
 });
 

@@ -67,7 +67,7 @@ test('a Python whose torchvision is broken costs its cells, not those of sf', as
   t.is(code, 1);
   t.regex(stdout, /^ {2}sf +\d/m);
   t.regex(stdout, /^ {2}torchvision +failed$/m);
-  t.regex(stdout, /^inference, batch 1, torchvision: ImportError: broken$/m);
+  t.regex(stdout, /^RetinaNet inference, batch 1, torchvision: ImportError: broken$/m);
 });
 
 for (const [args, line] of [
