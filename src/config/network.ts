@@ -9,6 +9,14 @@ export const normSchema = z.discriminatedUnion('kind', [
   /** Batch norm whose statistics and affine parameters are constants. */
   z.strictObject({kind: z.literal('frozen-bn')}),
   z.strictObject({kind: z.literal('group-norm'), groups: positiveInt}),
+  /** Statistics of the batch in training, running averages of them in detection. */
+  z.strictObject({
+    kind: z.literal('batch-norm'),
+    /** The share of a running average that stays at each step: 0.99 in darknet, 0.9 in PyTorch (which calls it 0.1). */
+    momentum: z.number().min(0).lt(1),
+    /** Added to the variance. */
+    epsilon: positive,
+  }),
   z.strictObject({kind: z.literal('none')}),
 ]);
 

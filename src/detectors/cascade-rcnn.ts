@@ -11,6 +11,7 @@ import type {BoxCoderConfig} from '../config/network.js';
 import type {CascadeRcnnConfig} from '../config/two-stage.js';
 import type {Batch, ImageBatch, ImageInfo} from '../data/batch.js';
 import {Parameters} from '../layers/parameters.js';
+import {Phase} from '../layers/phase.js';
 import type {Detections, Detector, DetectorOptions} from './detector.js';
 import {maskBranch} from './mask-branch.js';
 import {inFilePixels, type RoiOutputs, roiDetections} from './roi-detections.js';
@@ -24,7 +25,8 @@ export function cascadeRcnn(config: CascadeRcnnConfig, options: DetectorOptions)
   const {classes, seed, imbalance} = options;
   const {stages, roi} = config;
   const parameters = new Parameters();
-  const scope = {parameters, seed};
+  const phase = new Phase();
+  const scope = {parameters, seed, phase};
   const backbone = resnet(scope, config.backbone, options.inputStd);
   const pyramid = rcnnFpn(scope, config.fpn, backbone.channels);
   const inChannels = config.fpn.channels;
@@ -48,7 +50,7 @@ export function cascadeRcnn(config: CascadeRcnnConfig, options: DetectorOptions)
   return {
     parameters,
 
-    losses(batch: Batch) {
+    losses: phase.training((batch: Batch) => {
       const [, height, width] = batch.images.shape;
       const {infos, targets} = batch;
       const levels = pyramid(backbone.forward(batch.images));
@@ -90,7 +92,7 @@ export function cascadeRcnn(config: CascadeRcnnConfig, options: DetectorOptions)
       );
       const mask = masks?.loss(levels, sampled, batch);
       return {rpn: rpnLosses, roi: mask === undefined ? roiLosses : withMask(roiLosses, mask)};
-    },
+    }),
 
     async detect({images, infos}: ImageBatch): Promise<readonly Detections[]> {
       const [, height, width] = images.shape;

@@ -8,6 +8,7 @@ import {resnet} from '../backbones/resnet.js';
 import type {FasterRcnnConfig, MaskRcnnConfig} from '../config/two-stage.js';
 import type {Batch, ImageBatch} from '../data/batch.js';
 import {Parameters} from '../layers/parameters.js';
+import {Phase} from '../layers/phase.js';
 import type {Detections, Detector, DetectorOptions} from './detector.js';
 import {maskBranch} from './mask-branch.js';
 import {inFilePixels, roiDetections} from './roi-detections.js';
@@ -21,7 +22,8 @@ export function fasterRcnn(config: FasterRcnnConfig | MaskRcnnConfig, options: D
   const {classes, seed, imbalance} = options;
   const {stages, roi} = config;
   const parameters = new Parameters();
-  const scope = {parameters, seed};
+  const phase = new Phase();
+  const scope = {parameters, seed, phase};
   const backbone = resnet(scope, config.backbone, options.inputStd);
   const pyramid = rcnnFpn(scope, config.fpn, backbone.channels);
   const inChannels = config.fpn.channels;
@@ -36,7 +38,7 @@ export function fasterRcnn(config: FasterRcnnConfig | MaskRcnnConfig, options: D
   return {
     parameters,
 
-    losses(batch: Batch) {
+    losses: phase.training((batch: Batch) => {
       const [, height, width] = batch.images.shape;
       const levels = pyramid(backbone.forward(batch.images));
       const predictions = rpn.predict(levels);
@@ -62,7 +64,7 @@ export function fasterRcnn(config: FasterRcnnConfig | MaskRcnnConfig, options: D
       );
       const mask = masks?.loss(levels, rois, batch);
       return {rpn: rpnLosses, roi: mask === undefined ? roiLosses : withMask(roiLosses, mask)};
-    },
+    }),
 
     async detect({images, infos}: ImageBatch): Promise<readonly Detections[]> {
       const [, height, width] = images.shape;

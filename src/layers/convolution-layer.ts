@@ -1,12 +1,16 @@
 /** A convolution with its norm and activation: what backbones, pyramids and heads are made of. */
 import * as tf from '@tensorflow/tfjs';
 import type {Norm} from '../config/network.js';
+import type {Activation} from '../engine/ops/activation.js';
+import {add} from '../engine/ops/add.js';
 import {addRelu} from '../engine/ops/add-relu.js';
 import {convolution} from '../engine/ops/convolution.js';
 import {groupNorm} from '../engine/ops/group-norm.js';
 import {RunError} from '../errors.js';
+import {batchNormLayer} from './batch-norm-layer.js';
 import {type InitialFilter, initialFilter} from './initial.js';
 import type {Parameters} from './parameters.js';
+import type {Phase} from './phase.js';
 
 /** The caller owns the result. */
 export type Layer = (x: tf.Tensor4D) => tf.Tensor4D;
@@ -14,7 +18,7 @@ export type Layer = (x: tf.Tensor4D) => tf.Tensor4D;
 /** A convolution, to which `residual` is added before its ReLU. The caller owns the result. */
 export type ConvolutionLayer = (x: tf.Tensor4D, residual?: tf.Tensor4D) => tf.Tensor4D;
 
-export type ConvolutionOptions = {
+export type ConvolutionOptions = Pick<Activation, 'negativeSlope'> & {
   /** Side of the filter; padding keeps the size at stride 1 (symmetric, as PyTorch pads). */
   readonly size: number;
   readonly inChannels: number;
@@ -27,11 +31,17 @@ export type ConvolutionOptions = {
   readonly bias?: number;
   /** Initial value of a norm's multiplier. */
   readonly normScale?: number;
+  /** False: a frozen layer, whose norm keeps the statistics that it has. */
   readonly trainable?: boolean;
 };
 
 /** What a model under construction hands to its layers: where parameters go and which seed draws them. */
-export type ModelScope = {readonly parameters: Parameters; readonly seed: number};
+export type ModelScope = {
+  readonly parameters: Parameters;
+  readonly seed: number;
+  /** Whether the model trains or detects; layers that differ in the two cannot be made without. */
+  readonly phase?: Phase;
+};
 
 const GROUP_NORM_EPSILON = 1e-5;
 
@@ -48,6 +58,8 @@ export function convolutionLayer(
   options: ConvolutionOptions,
 ): ConvolutionLayer {
   const {size, inChannels, outChannels, stride = 1, norm, relu, trainable = true, normScale = 1} = options;
+  const {negativeSlope = 0} = options;
+  const activation = {relu, negativeSlope};
   const {parameters, seed} = scope;
   const padding = (size - 1) >> 1;
   const filter = parameters.create(
@@ -64,16 +76,20 @@ export function convolutionLayer(
       learns,
     ) as tf.Variable<tf.Rank.R1>;
 
+  const joined = (normalised: tf.Tensor4D, residual: tf.Tensor4D): tf.Tensor4D =>
+    relu ? addRelu(normalised, residual, negativeSlope) : add(normalised, residual);
+
   switch (norm.kind) {
     case 'none': {
       const bias = channelVector('bias', 'bias', options.bias ?? 0, trainable);
-      return (x, residual) => convolution(x, filter, {stride, padding, bias, relu, ...join(residual)});
+      return (x, residual) =>
+        convolution(x, filter, {stride, padding, bias, ...activation, ...join(residual)});
     }
     case 'frozen-bn': {
       const scale = channelVector('norm.scale', 'norm', normScale, false);
       const shift = channelVector('norm.shift', 'norm', 0, false);
       return (x, residual) =>
-        convolution(x, filter, {stride, padding, scale, bias: shift, relu, ...join(residual)});
+        convolution(x, filter, {stride, padding, scale, bias: shift, ...activation, ...join(residual)});
     }
     case 'group-norm': {
       const {groups} = norm;
@@ -87,9 +103,20 @@ export function convolutionLayer(
       return (x, residual) => {
         const convolved = convolution(x, filter, {stride, padding});
         const options = {groups, epsilon: GROUP_NORM_EPSILON};
-        if (residual === undefined) return groupNorm(convolved, gamma, beta, {...options, relu});
-        const normalised = groupNorm(convolved, gamma, beta, {...options, relu: false});
-        return relu ? addRelu(normalised, residual) : tf.add(normalised, residual);
+        if (residual === undefined) return groupNorm(convolved, gamma, beta, {...options, ...activation});
+        return joined(groupNorm(convolved, gamma, beta, options), residual);
+      };
+    }
+    case 'batch-norm': {
+      const normalise = batchNormLayer(scope, name, {...norm, channels: outChannels, normScale, trainable});
+      return (x, residual) => {
+        const fixed = normalise.fixed();
+        if (fixed !== undefined) {
+          return convolution(x, filter, {stride, padding, ...fixed, ...activation, ...join(residual)});
+        }
+        const convolved = convolution(x, filter, {stride, padding});
+        if (residual === undefined) return normalise.byBatch(convolved, activation);
+        return joined(normalise.byBatch(convolved, {}), residual);
       };
     }
   }

@@ -8,6 +8,8 @@ export type InitialFilter =
   | {readonly kind: 'normal'; readonly deviation: number}
   /** N(0, 2 / (kh kw out)): He et al. 2015, for layers before a ReLU. */
   | {readonly kind: 'kaiming-normal'}
+  /** N(0, 2 / (kh kw in)): the same by what goes into the layer, as darknet draws all of its filters. */
+  | {readonly kind: 'kaiming-normal-in'}
   /** U(-b, b), b = sqrt(3 / (kh kw in)): keeps the variance of a layer without a ReLU (FPN). */
   | {readonly kind: 'kaiming-uniform'}
   /** U(-b, b), b = sqrt(6 / (kh kw (in + out))): Glorot and Bengio 2010, Eq. 16. */
@@ -38,8 +40,10 @@ export function initialValues(
     case 'normal':
       for (let i = 0; i < values.length; i++) values[i] = random.normal(0, initial.deviation);
       break;
-    case 'kaiming-normal': {
-      const deviation = Math.sqrt(2 / (height * width * outChannels));
+    case 'kaiming-normal':
+    case 'kaiming-normal-in': {
+      const channels = initial.kind === 'kaiming-normal' ? outChannels : inChannels;
+      const deviation = Math.sqrt(2 / (height * width * channels));
       for (let i = 0; i < values.length; i++) values[i] = random.normal(0, deviation);
       break;
     }

@@ -1,17 +1,18 @@
 /**
  * Convolution with explicit symmetric padding, fused with what follows it in a network: the frozen norm's scale and
- * shift, the shortcut of a residual block, ReLU.
+ * shift, the shortcut of a residual block, ReLU or leaky ReLU.
  *
  * tfjs's 'same' pads asymmetrically at stride 2, weights of PyTorch expect symmetric padding; tfjs's fused operation
  * keeps the bias and the output for the gradient even where they are not needed.
  */
 import * as tf from '@tensorflow/tfjs';
+import {type Activation, leakyRelu, slopeOf} from './activation.js';
 import {sharedByInputs, usedOnlyHere} from './backward-memory.js';
 import {biasGradient} from './bias-gradient.js';
 import {registerComposite, runKernel} from './composite.js';
 import {reluGradient} from './relu-gradient.js';
 
-export type ConvolutionOptions = {
+export type ConvolutionOptions = Activation & {
   readonly stride: number;
   /** Rows and columns of zeros on each of the four sides. */
   readonly padding: number;
@@ -20,11 +21,11 @@ export type ConvolutionOptions = {
   readonly scale?: tf.Tensor1D;
   /** Added before the ReLU, shaped as the result. */
   readonly residual?: tf.Tensor4D;
-  readonly relu?: boolean;
 };
 
-type Geometry = {stride: number; padding: number};
-type ShapeAttributes = Geometry & {shape: [number, number, number, number]};
+/** `slope` is that of the ReLU below zero: 1 where there is none. */
+type Geometry = {stride: number; padding: number; slope: number};
+type ShapeAttributes = Omit<Geometry, 'slope'> & {shape: [number, number, number, number]};
 
 /** One name for each set of tensors that the gradient needs. */
 const kernelName = (scaled: boolean, relu: boolean): string =>
@@ -40,9 +41,10 @@ const kernelName = (scaled: boolean, relu: boolean): string =>
  * @returns [B, H', W', out]
  */
 export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: ConvolutionOptions): tf.Tensor4D {
-  const {stride, padding, bias, scale, residual, relu = false} = options;
+  const {stride, padding, bias, scale, residual} = options;
+  const slope = slopeOf(options);
   return runKernel<tf.Tensor4D>(
-    kernelName(scale !== undefined, relu),
+    kernelName(scale !== undefined, slope !== 1),
     {
       x,
       filter,
@@ -50,7 +52,7 @@ export function convolution(x: tf.Tensor4D, filter: tf.Tensor4D, options: Convol
       ...(bias === undefined ? {} : {bias}),
       ...(residual === undefined ? {} : {residual}),
     },
-    {stride, padding},
+    {stride, padding, slope},
   );
 }
 
@@ -78,7 +80,7 @@ function forward(inputs: tf.NamedTensorMap, {stride, padding}: Geometry): tf.Ten
 for (const isScaled of [false, true]) {
   registerComposite(kernelName(isScaled, false), forward);
   registerComposite<Geometry>(kernelName(isScaled, true), (inputs, geometry) =>
-    tf.relu(forward(inputs, geometry)),
+    leakyRelu(forward(inputs, geometry), geometry.slope),
   );
 }
 
@@ -127,11 +129,11 @@ function gradients(
   dy: tf.Tensor,
   {x, filter, ...scale}: {x: tf.Tensor; filter: tf.Tensor; scale?: tf.Tensor},
   saved: tf.Tensor[],
-  {stride, padding}: Geometry,
+  {stride, padding, slope}: Geometry,
   y: tf.Tensor | undefined,
 ) {
   usedOnlyHere(dy, saved);
-  const dz = y === undefined ? dy : sharedByInputs(reluGradient(dy, y));
+  const dz = y === undefined ? dy : sharedByInputs(reluGradient(dy, y, slope));
   return {
     x: () =>
       runKernel<tf.Tensor>(

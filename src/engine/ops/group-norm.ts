@@ -1,5 +1,5 @@
 /**
- * Group normalisation (Wu and He, "Group normalization", Eq. 1-3), optionally followed by ReLU, as torch.nn.GroupNorm:
+ * Group normalisation (Wu and He, "Group normalization", Eq. 1-3), followed by ReLU or not, as torch.nn.GroupNorm:
  * biased variance over the pixels and channels of a group.
  *
  *     y = gamma xhat + beta,  xhat = (x - mean) inverse,  inverse = 1 / sqrt(variance + epsilon)
@@ -8,15 +8,16 @@
  *
  *     dx = inverse (g - <g> - xhat <g xhat>),  dgamma = sum dy xhat,  dbeta = sum dy
  *
- * Behind ReLU dy is first masked by y > 0; y is computed again from x, so nothing but x and the statistics is kept.
+ * Behind ReLU dy is first multiplied by its slope, 1 where y > 0; y is computed again from x, so nothing but x and the statistics is kept.
  */
 import * as tf from '@tensorflow/tfjs';
+import {type Activation, leakyRelu, slopeOf} from './activation.js';
 import {usedOnlyHere} from './backward-memory.js';
 import {registerComposite, runKernel} from './composite.js';
 
-export type GroupNormOptions = {readonly groups: number; readonly epsilon: number; readonly relu: boolean};
+export type GroupNormOptions = Activation & {readonly groups: number; readonly epsilon: number};
 
-type Attributes = {groups: number; epsilon: number; relu: boolean};
+type Attributes = {groups: number; epsilon: number; slope: number};
 
 /**
  * @param x [B, H, W, C], C a multiple of `groups`
@@ -31,14 +32,14 @@ export function groupNorm(
   beta: tf.Tensor1D,
   options: GroupNormOptions,
 ): tf.Tensor4D {
-  const {groups, epsilon, relu} = options;
+  const {groups, epsilon} = options;
   if (x.shape[3] % groups !== 0) {
     throw new Error(`groupNorm: ${x.shape[3]} channels do not divide into ${groups} groups`);
   }
   const [y, mean, inverse] = runKernel<tf.Tensor[]>(
     'SfGroupNorm',
     {x, gamma, beta},
-    {groups, epsilon, relu},
+    {groups, epsilon, slope: slopeOf(options)},
   ) as [tf.Tensor4D, tf.Tensor, tf.Tensor];
   // The statistics are outputs only so that the tape can save them (it holds its own handles).
   mean.dispose();
@@ -52,17 +53,17 @@ function grouped(x: tf.Tensor, groups: number): tf.Tensor4D {
   return tf.reshape(x, [batch, height * width, groups, channels / groups]);
 }
 
-registerComposite<Attributes>('SfGroupNorm', (inputs, {groups, epsilon, relu}) => {
+registerComposite<Attributes>('SfGroupNorm', (inputs, {groups, epsilon, slope}) => {
   const x = inputs.x!;
   const {mean, variance} = tf.moments(grouped(x, groups), [1, 3], true);
   const inverse = tf.rsqrt(tf.add(variance, epsilon)); // [B, 1, groups, 1]
   const normalised = tf.reshape(tf.mul(tf.sub(grouped(x, groups), mean), inverse), x.shape);
   const y = tf.add(tf.mul(normalised, inputs.gamma!), inputs.beta!);
   const flat: [number, number] = [x.shape[0]!, groups];
-  return [relu ? tf.relu(y) : y, tf.reshape(mean, flat), tf.reshape(inverse, flat)];
+  return [leakyRelu(y, slope), tf.reshape(mean, flat), tf.reshape(inverse, flat)];
 });
 
-registerComposite<Attributes>('SfGroupNormGrad', (inputs, {groups, relu}) => {
+registerComposite<Attributes>('SfGroupNormGrad', (inputs, {groups, slope}) => {
   const x = inputs.x!;
   const gamma = inputs.gamma!;
   const statistics: [number, number, number, number] = [x.shape[0]!, 1, groups, 1];
@@ -71,7 +72,7 @@ registerComposite<Attributes>('SfGroupNormGrad', (inputs, {groups, relu}) => {
   const normalised = tf.mul(tf.sub(grouped(x, groups), mean), inverse);
   const normalised4D = tf.reshape(normalised, x.shape);
   const output = tf.add(tf.mul(normalised4D, gamma), inputs.beta!);
-  const dy = relu ? tf.mul(inputs.dy!, tf.step(output)) : inputs.dy!;
+  const dy = slope === 1 ? inputs.dy! : tf.mul(inputs.dy!, tf.step(output, slope));
   const g = grouped(tf.mul(dy, gamma), groups);
   const meanG = tf.mean(g, [1, 3], true);
   const meanProduct = tf.mean(tf.mul(g, normalised), [1, 3], true);

@@ -5,8 +5,8 @@ import {registerWasmKernel, type WasmCall} from './kernel.js';
 
 type Shape4 = readonly [number, number, number, number];
 type Padding = {readonly top: number; readonly left: number};
-type Geometry = {stride: number; padding: number};
-type ShapeAttributes = Geometry & {shape: [number, number, number, number]};
+type Geometry = {stride: number; padding: number; slope: number};
+type ShapeAttributes = Omit<Geometry, 'slope'> & {shape: [number, number, number, number]};
 
 const shape4 = (tensor: tf.TensorInfo): Shape4 => tensor.shape as [number, number, number, number];
 
@@ -15,7 +15,7 @@ function stock(name: string, backend: BackendWasm, a: tf.TensorInfo, b: tf.Tenso
 }
 
 /** Runs `use` with the filter multiplied by the scale where there is one. */
-function withScaledFilter<Attributes extends Geometry>(
+function withScaledFilter<Attributes extends object>(
   call: WasmCall<Attributes>,
   use: (call: WasmCall<Attributes>) => tf.TensorInfo,
 ): tf.TensorInfo {
@@ -28,13 +28,14 @@ function withScaledFilter<Attributes extends Geometry>(
 }
 
 /** The operations of ops/convolution.ts, forward. */
-function forward(call: WasmCall<Geometry>, relu: boolean): tf.TensorInfo {
+function forward(call: WasmCall<Geometry>): tf.TensorInfo {
   const {residual} = call.inputs;
-  const y = withScaledFilter(call, scaled => product(scaled, relu && residual === undefined));
+  const {slope} = call.attributes;
+  const y = withScaledFilter(call, scaled => product(scaled, residual === undefined ? slope : 1));
   if (residual === undefined) return y;
   tf.util.assertShapesMatch(y.shape, residual.shape, 'convolution and its residual: ');
-  if (relu) {
-    call.module.call('addRelu', y, residual, y, tf.util.sizeFromShape(y.shape));
+  if (slope !== 1) {
+    call.module.call('addRelu', y, residual, y, tf.util.sizeFromShape(y.shape), slope);
     return y;
   }
   const sum = stock('Add', call.backend, y, residual);
@@ -42,8 +43,8 @@ function forward(call: WasmCall<Geometry>, relu: boolean): tf.TensorInfo {
   return sum;
 }
 
-/** relu(x * filter + bias). */
-function product(call: WasmCall<Geometry>, relu: boolean): tf.TensorInfo {
+/** Leaky ReLU of x * filter + bias. */
+function product(call: WasmCall<Geometry>, slope: number): tf.TensorInfo {
   const {inputs, attributes, backend, module} = call;
   const {stride, padding} = attributes;
   const [batch, height, width, channels] = shape4(inputs.x!);
@@ -60,7 +61,7 @@ function product(call: WasmCall<Geometry>, relu: boolean): tf.TensorInfo {
       'convolution',
       ...[inputs.x!, inputs.filter!, inputs.bias ?? 0, y, scratch],
       ...[batch, height, width, channels, kernelHeight, kernelWidth],
-      ...[outHeight, outWidth, outChannels, stride, padding, padding, relu],
+      ...[outHeight, outWidth, outChannels, stride, padding, padding, slope],
     ),
   );
   return y;
@@ -153,8 +154,8 @@ function stockGeometry(
 
 export function registerConvolution(): void {
   for (const name of ['SfConvolution', 'SfConvolutionScaled']) {
-    registerWasmKernel<Geometry>(name, call => forward(call, false));
-    registerWasmKernel<Geometry>(`${name}Relu`, call => forward(call, true));
+    registerWasmKernel<Geometry>(name, forward);
+    registerWasmKernel<Geometry>(`${name}Relu`, forward);
   }
   registerWasmKernel<ShapeAttributes>('SfConvolutionInputGrad', call => {
     const {shape, stride, padding} = call.attributes;

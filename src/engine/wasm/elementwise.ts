@@ -5,14 +5,14 @@ import {registerWasmKernel} from './kernel.js';
 const sizeOf = (tensor: tf.TensorInfo): number => tf.util.sizeFromShape(tensor.shape);
 
 export function registerElementwise(): void {
-  registerWasmKernel('SfAddRelu', ({inputs, backend, module}) => {
+  registerWasmKernel<{slope: number}>('SfAddRelu', ({inputs, attributes, backend, module}) => {
     const y = backend.makeOutput(inputs.a!.shape, 'float32');
-    module.call('addRelu', inputs.a!, inputs.b!, y, sizeOf(y));
+    module.call('addRelu', inputs.a!, inputs.b!, y, sizeOf(y), attributes.slope);
     return y;
   });
-  registerWasmKernel('SfReluGrad', ({inputs, backend, module}) => {
+  registerWasmKernel<{slope: number}>('SfReluGrad', ({inputs, attributes, backend, module}) => {
     const dx = backend.makeOutput(inputs.dy!.shape, 'float32');
-    module.call('reluGradient', inputs.dy!, inputs.y!, dx, sizeOf(dx));
+    module.call('reluGradient', inputs.dy!, inputs.y!, dx, sizeOf(dx), attributes.slope);
     return dx;
   });
   registerWasmKernel('SfBiasGrad', ({inputs, backend, module}) => {

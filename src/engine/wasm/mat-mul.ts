@@ -34,7 +34,7 @@ export function registerMatMul(): void {
         module.call(
           'convolution',
           ...[inputs.x!, inputs.filter!, inputs.bias ?? 0, y, scratch, 1, 1, rows, depth, 1, 1],
-          ...[1, rows, columns, 1, 0, 0, relu],
+          ...[1, rows, columns, 1, 0, 0, relu ? 0 : 1],
         ),
       );
       return y;

@@ -2,10 +2,10 @@
 import {registerBlocks} from './blocks.js';
 import {registerConvolution} from './convolution.js';
 import {registerElementwise} from './elementwise.js';
-import {registerGroupNorm} from './group-norm.js';
 import {compileKernels} from './kernel.js';
 import {registerMatMul} from './mat-mul.js';
 import {registerMaxPool} from './max-pool.js';
+import {registerNorms} from './norms.js';
 import {registerRows} from './rows.js';
 import {registerSigmoidLosses} from './sigmoid-losses.js';
 import {registerUpsample} from './upsample.js';
@@ -21,7 +21,7 @@ export async function registerWasmKernels(): Promise<void> {
   registerBlocks();
   registerMatMul();
   registerElementwise();
-  registerGroupNorm();
+  registerNorms();
   registerMaxPool();
   registerRows();
   registerSigmoidLosses();

@@ -12,24 +12,29 @@ import {
   type Values,
 } from './agreement.js';
 
+/** Of no activation, leaky ReLU and ReLU. */
+const SLOPES = [1, 0.1, 0] as const;
+
 const operation =
-  (stride: number, padding: number, relu: boolean): Operation =>
+  (stride: number, padding: number, negativeSlope: number): Operation =>
   (x, filter, bias) =>
     convolution(x as tf.Tensor4D, filter as tf.Tensor4D, {
       stride,
       padding,
-      relu,
+      relu: true,
+      negativeSlope,
       ...(bias === undefined ? {} : {bias: bias as tf.Tensor1D}),
     });
 
 /** With scale and residual; differentiated by x, filter, bias and, before the scale, the residual. */
 const joined =
-  (stride: number, padding: number, relu: boolean): Operation =>
+  (stride: number, padding: number, negativeSlope: number): Operation =>
   (x, filter, bias, residual, scale) =>
     convolution(x as tf.Tensor4D, filter as tf.Tensor4D, {
       stride,
       padding,
-      relu,
+      relu: true,
+      negativeSlope,
       bias: bias as tf.Tensor1D,
       residual: residual as tf.Tensor4D,
       scale: scale as tf.Tensor1D,
@@ -69,7 +74,13 @@ test.serial(
       const [channels, outChannels] = [integer(1, 13), integer(1, 20)];
       const inputs = [floats([batch, height, width, channels]), floats([size, size, channels, outChannels])];
       if (cases % 2 === 0) inputs.push(floats([outChannels]));
-      await assertEnginesAgree(t, operation(stride, padding, cases % 3 === 0), inputs, inputs.length, 1e-5);
+      await assertEnginesAgree(
+        t,
+        operation(stride, padding, SLOPES[cases % 3]!),
+        inputs,
+        inputs.length,
+        1e-5,
+      );
       cases++;
     }
   },
@@ -88,12 +99,14 @@ for (const engine of ENGINES) {
         return [
           [...convolution(x, filter, options).dataSync()],
           [...convolution(x, filter, {...options, relu: true}).dataSync()],
+          [...convolution(x, filter, {...options, relu: true, negativeSlope: 0.5}).dataSync()],
         ];
       }),
     );
     t.deepEqual(y, [
       [-1, 1],
       [0, 1],
+      [-0.5, 1],
     ]);
   });
 }
@@ -106,7 +119,7 @@ test.serial('convolution with scale and residual, and its four gradients, agree 
     [[9, 8], 3, 2, 32, 16],
     [[6, 6], 5, 1, 3, 7],
   ] as const) {
-    for (const relu of [false, true]) {
+    for (const slope of SLOPES) {
       const side = (length: number) => Math.floor((length - 1) / stride) + 1;
       const inputs = [
         floats([2, height, width, channels]),
@@ -115,7 +128,7 @@ test.serial('convolution with scale and residual, and its four gradients, agree 
         floats([2, side(height), side(width), out]),
         floats([out], 2),
       ];
-      await assertEnginesAgree(t, joined(stride, size >> 1, relu), inputs, 4, 1e-5);
+      await assertEnginesAgree(t, joined(stride, size >> 1, slope), inputs, 4, 1e-5);
     }
   }
 });
@@ -130,7 +143,7 @@ test.serial(
       floats([1, 3, 5, 20]),
       floats([20], 2),
     ];
-    await assertEnginesAgree(t, joined(1, 0, true), inputs, 4, 1e-5);
+    await assertEnginesAgree(t, joined(1, 0, 0), inputs, 4, 1e-5);
   },
 );
 
@@ -144,7 +157,7 @@ test.serial('the gradients of scale and residual are finite differences', async 
     floats([2]),
   ];
   // At most 18 products of 0.09, so that 3 keeps every output above zero.
-  await assertGradient(t, joined(1, 1, true), inputs, 4);
+  await assertGradient(t, joined(1, 1, 0), inputs, 4);
 });
 
 test.serial('convolution agrees where blocks of pixels, channels and tiles end', async t => {
@@ -157,7 +170,7 @@ test.serial('convolution agrees where blocks of pixels, channels and tiles end',
     [[1, 40, 40, 1], 1, 1, 1],
   ] as const) {
     const inputs = [floats([...shape]), floats([size, size, shape[3], out]), floats([out])];
-    await assertEnginesAgree(t, operation(stride, size >> 1, false), inputs, 3, 1e-5);
+    await assertEnginesAgree(t, operation(stride, size >> 1, 1), inputs, 3, 1e-5);
   }
 });
 
@@ -170,7 +183,7 @@ test.serial('3x3 at stride 1 agrees for odd sizes and many tiles, channels and i
     [[1, 3, 3, 10], 17, 2],
   ] as const) {
     const inputs = [floats([...shape]), floats([3, 3, shape[3], out]), floats([out])];
-    await assertEnginesAgree(t, operation(1, padding, false), inputs, 2, 1e-5);
+    await assertEnginesAgree(t, operation(1, padding, 1), inputs, 2, 1e-5);
   }
 });
 
@@ -181,21 +194,16 @@ test.serial('kernels need not be square', async t => {
     [2, 3],
   ] as const) {
     const inputs = [floats([1, 11, 12, 8]), floats([...size, 8, 9])];
-    await assertEnginesAgree(t, operation(1, 0, false), inputs, 2, 1e-5);
+    await assertEnginesAgree(t, operation(1, 0, 1), inputs, 2, 1e-5);
   }
 });
 
 test.serial('the gradients of convolution are finite differences', async t => {
-  await assertGradient(
-    t,
-    operation(2, 1, false),
-    [floats([2, 5, 4, 2]), floats([3, 3, 2, 3]), floats([3])],
-    3,
-  );
+  await assertGradient(t, operation(2, 1, 1), [floats([2, 5, 4, 2]), floats([3, 3, 2, 3]), floats([3])], 3);
   // With ReLU: a bias of +-4 keeps every output on its side of zero, |sum of 8 products| < 4 on these inputs.
   const bias: Values = {values: Float32Array.of(4, -4), shape: [2], dtype: 'float32'};
   const inputs = [floats([1, 3, 3, 2], 0.5), floats([2, 2, 2, 2], 0.5), bias];
-  await assertGradient(t, operation(1, 1, true), inputs, 3);
+  await assertGradient(t, operation(1, 1, 0), inputs, 3);
 });
 
 test.serial("tf.conv2d trains: 'same', explicit padding and stride 2", async t => {

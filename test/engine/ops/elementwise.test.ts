@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
+import {add} from '../../../src/engine/ops/add.js';
 import {addRelu} from '../../../src/engine/ops/add-relu.js';
 import {globalNorm} from '../../../src/engine/ops/global-norm.js';
 import {sgdUpdate, sgdUpdateAll} from '../../../src/engine/ops/sgd-update.js';
@@ -94,7 +95,15 @@ test.serial('passes over tensors agree between the engines at every length of th
   for (let size = 1; size <= 9; size++) {
     const shape = [1, integer(1, 3), 1, size];
     const pair = [floats(shape), floats(shape)];
-    await assertEnginesAgree(t, (a, b) => addRelu(a as tf.Tensor4D, b as tf.Tensor4D), pair, 2, 1e-6);
+    for (const slope of [0, 0.1])
+      await assertEnginesAgree(
+        t,
+        (a, b) => addRelu(a as tf.Tensor4D, b as tf.Tensor4D, slope),
+        pair,
+        2,
+        1e-6,
+      );
+    await assertEnginesAgree(t, (a, b) => add(a as tf.Tensor4D, b as tf.Tensor4D), pair, 2, 1e-6);
     await assertEnginesAgree(t, x => squaredNorm(x), [floats(shape)], 0, 1e-6);
   }
 });

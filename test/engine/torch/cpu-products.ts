@@ -18,7 +18,7 @@ export type ProductFunctions = {
     x: Handle,
     filter: Handle,
     bias: Handle | undefined,
-    relu: boolean,
+    slope: number,
     padding: number,
     residual: Handle | undefined,
   ): Handle;
@@ -134,6 +134,7 @@ function eachProduct(layer: Layer, visit: (i: number, j: number, k: number) => v
 export type LayerErrors = {
   readonly forward: number;
   readonly fused: number;
+  readonly leaky: number;
   readonly dx: number;
   readonly df: number;
 };
@@ -154,18 +155,26 @@ export function layerErrors(layer: Layer): LayerErrors {
     dx[i]! += dy.values[k]! * filter.values[j]!;
     df[j]! += dy.values[k]! * x.values[i]!;
   });
-  const fused = y.map((value, i) => Math.max(0, value + bias.values[i % outChannels]! + residual.values[i]!));
+  const finished = (slope: number): Float64Array =>
+    y
+      .map((value, i) => value + bias.values[i % outChannels]! + residual.values[i]!)
+      .map(z => (z < 0 ? slope * z : z));
   const forward = (...handles: Handle[]): Handle =>
-    native().winogradConvolution(handles[0]!, handles[1]!, undefined, false, padding, undefined);
-  const withAll = (...handles: Handle[]): Handle =>
-    native().winogradConvolution(handles[0]!, handles[1]!, handles[2], true, padding, handles[3]);
+    native().winogradConvolution(handles[0]!, handles[1]!, undefined, 1, padding, undefined);
+  const withAll =
+    (slope: number) =>
+    (...handles: Handle[]): Handle =>
+      native().winogradConvolution(handles[0]!, handles[1]!, handles[2], slope, padding, handles[3]);
+  const finishedError = (slope: number): number =>
+    relativeError(computed(withAll(slope), y.length, x, filter, bias, residual), finished(slope));
   const inputGradient = (...handles: Handle[]): Handle =>
     native().winogradInputGradient(handles[0]!, handles[1]!, padding, height, width);
   const filterGradient = (...handles: Handle[]): Handle =>
     native().winogradFilterGradient(handles[0]!, handles[1]!, padding);
   return {
     forward: relativeError(computed(forward, y.length, x, filter), y),
-    fused: relativeError(computed(withAll, y.length, x, filter, bias, residual), fused),
+    fused: finishedError(0),
+    leaky: finishedError(0.1),
     dx: relativeError(computed(inputGradient, dx.length, dy, filter), dx),
     df: relativeError(computed(filterGradient, df.length, x, dy), df),
   };

@@ -132,21 +132,23 @@ export type NormCase = {
   readonly pixels: number;
   readonly channels: number;
   readonly groups: number;
-  readonly relu: boolean;
+  /** Below zero: of no activation, leaky ReLU, ReLU. */
+  readonly slope: 1 | 0.1 | 0;
 };
 
 /** One pixel, channels that fill no vector, a block and a part over its edge. */
 export const NORM_CASES: readonly NormCase[] = [
-  {batch: 1, pixels: 1, channels: 8, groups: 2, relu: false},
-  {batch: 2, pixels: 67, channels: 12, groups: 3, relu: true},
-  {batch: 2, pixels: 1030, channels: 48, groups: 16, relu: true},
-  {batch: 1, pixels: 300, channels: 256, groups: 32, relu: false},
+  {batch: 1, pixels: 1, channels: 8, groups: 2, slope: 1},
+  {batch: 2, pixels: 67, channels: 12, groups: 3, slope: 0},
+  {batch: 2, pixels: 1030, channels: 48, groups: 16, slope: 0},
+  {batch: 1, pixels: 1030, channels: 24, groups: 24, slope: 0.1},
+  {batch: 1, pixels: 300, channels: 256, groups: 32, slope: 1},
 ];
 
 const EPSILON = 1e-3;
 
 /** The largest error of y, mean and inverse; and of dx, dgamma and dbeta. */
-export function normErrors({batch, pixels, channels, groups, relu}: NormCase): {
+export function normErrors({batch, pixels, channels, groups, slope}: NormCase): {
   forward: number;
   gradient: number;
 } {
@@ -171,8 +173,8 @@ export function normErrors({batch, pixels, channels, groups, relu}: NormCase): {
     (_, i) => (x.values[i]! - mean[groupOf(i)]!) * inverse[groupOf(i)]!,
   );
   const raw = xhat.map((value, i) => value * gamma.values[i % channels]! + beta.values[i % channels]!);
-  const y = raw.map(value => (relu ? Math.max(value, 0) : value));
-  const dz = raw.map((value, i) => (relu && value <= 0 ? 0 : dy.values[i]!));
+  const y = raw.map(value => (value < 0 ? slope * value : value));
+  const dz = raw.map((value, i) => (value > 0 ? 1 : slope) * dy.values[i]!);
   const g = dz.map((value, i) => value * gamma.values[i % channels]!);
   const [dgamma, dbeta] = [new Float64Array(channels), new Float64Array(channels)];
   for (let i = 0; i < size; i++) {
@@ -185,11 +187,11 @@ export function normErrors({batch, pixels, channels, groups, relu}: NormCase): {
     (value, i) => inverse[groupOf(i)]! * (g[i]! - meanG[groupOf(i)]! - value * meanProduct[groupOf(i)]!),
   );
   const forward = computed([x, gamma, beta], (p, q, r) =>
-    native().sfGroupNorm(p, q, r, groups, EPSILON, relu),
+    native().sfGroupNorm(p, q, r, groups, EPSILON, slope),
   );
   const statistics = forward.slice(1).map(values => ({values, shape: [batch, groups]}));
   const gradient = computed([dy, x, gamma, beta, ...statistics], (p, q, r, s, m, v) =>
-    native().sfGroupNormGrad(p, q, r, s, m!, v!, groups, relu),
+    native().sfGroupNormGrad(p, q, r, s, m!, v!, groups, slope),
   );
   const worst = (actual: Float32Array[], expected: Float64Array[]): number =>
     Math.max(...expected.map((values, i) => relativeError(actual[i]!, values)));

@@ -62,7 +62,7 @@ torchTest('matrices and filters that do not fit are refused', t => {
     message: /inner dimensions of \[2, 3\] and \[4, 2\]/,
   });
   const convolution = (...handles: Handle[]) =>
-    native().winogradConvolution(handles[0]!, handles[1]!, undefined, false, 1, undefined);
+    native().winogradConvolution(handles[0]!, handles[1]!, undefined, 1, 1, undefined);
   t.throws(() => computed(convolution, 1, ones([1, 4, 4, 2]), ones([5, 5, 2, 2])), {
     message: /\[5, 5, 2, 2\] is not 3x3/,
   });
@@ -74,7 +74,7 @@ torchTest('matrices and filters that do not fit are refused', t => {
 torchTest('an image and a filter of ones count the pixels under the filter', t => {
   // 16 channels: 9 pixels inside, 6 at an edge, 4 in a corner, each 16.
   const y = computed(
-    (...handles) => native().winogradConvolution(handles[0]!, handles[1]!, undefined, false, 1, undefined),
+    (...handles) => native().winogradConvolution(handles[0]!, handles[1]!, undefined, 1, 1, undefined),
     25 * 16,
     ones([1, 5, 5, 16]),
     ones([3, 3, 16, 16]),
@@ -105,7 +105,7 @@ torchTest('results do not depend on the number of threads', t => {
     native().configure(-1, count, 'fp32', false);
     return [
       computed(
-        (p, q) => native().winogradConvolution(p!, q!, undefined, false, 1, undefined),
+        (p, q) => native().winogradConvolution(p!, q!, undefined, 1, 1, undefined),
         dy.values.length,
         x,
         filter,
@@ -125,7 +125,7 @@ torchTest('ReLU keeps what is not a number', t => {
   const x = ones([1, 4, 4, 16]);
   x.values[0] = Number.NaN;
   const y = computed(
-    (p, q) => native().winogradConvolution(p!, q!, undefined, true, 1, undefined),
+    (p, q) => native().winogradConvolution(p!, q!, undefined, 0, 1, undefined),
     256,
     x,
     ones([3, 3, 16, 16]),

@@ -15,7 +15,7 @@ type ConvolutionFunctions = {
       residual: MaybeHandle,
       stride: number,
       padding: number,
-      relu: boolean,
+      slope: number,
     ]
   ): Handle;
   sfConvolutionInputGrad(dy: Handle, filter: Handle, scale: MaybeHandle, ...window: ShapeAndWindow): Handle;
@@ -23,8 +23,8 @@ type ConvolutionFunctions = {
   sfBiasGrad(dy: Handle): Handle;
 };
 type ShapeAndWindow = [shape: readonly number[], stride: number, padding: number];
-type Geometry = {stride: number; padding: number};
-type ShapeAttributes = Geometry & {shape: number[]};
+type Geometry = {stride: number; padding: number; slope: number};
+type ShapeAttributes = Omit<Geometry, 'slope'> & {shape: number[]};
 
 const maybeHandle = (backend: TorchBackend, tensor: tf.TensorInfo | undefined): MaybeHandle =>
   tensor === undefined ? undefined : backend.handle(tensor);
@@ -32,12 +32,7 @@ const maybeHandle = (backend: TorchBackend, tensor: tf.TensorInfo | undefined): 
 export function registerFusedConvolution(): void {
   const native = functionsOf<ConvolutionFunctions>();
 
-  const forward = (
-    backend: TorchBackend,
-    inputs: KernelInputs,
-    {stride, padding}: Geometry,
-    relu: boolean,
-  ) => {
+  const forward = (backend: TorchBackend, inputs: KernelInputs, {stride, padding, slope}: Geometry) => {
     const {x, filter, scale, bias, residual} = inputs;
     return backend.adopt(
       native.sfConvolution(
@@ -48,17 +43,13 @@ export function registerFusedConvolution(): void {
         maybeHandle(backend, residual),
         stride,
         padding,
-        relu,
+        slope,
       ),
     );
   };
   for (const name of ['SfConvolution', 'SfConvolutionScaled']) {
-    registerTorchKernel<Geometry>(name, (backend, inputs, geometry) =>
-      forward(backend, inputs, geometry, false),
-    );
-    registerTorchKernel<Geometry>(`${name}Relu`, (backend, inputs, geometry) =>
-      forward(backend, inputs, geometry, true),
-    );
+    registerTorchKernel<Geometry>(name, forward);
+    registerTorchKernel<Geometry>(`${name}Relu`, forward);
   }
 
   registerTorchKernel<ShapeAttributes>('SfConvolutionInputGrad', (backend, inputs, attributes) => {

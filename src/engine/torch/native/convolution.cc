@@ -67,7 +67,7 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& filter, const Window&
   check_finish(finish, result);
   switch (path_of(x.device(), x.sizes(), filter.sizes(), window)) {
     case Path::kWinograd:
-      return winograd_convolution(x, filter, finish.bias, finish.relu, window.padding[0], finish.residual);
+      return winograd_convolution(x, filter, finish.bias, finish.slope, window.padding[0], finish.residual);
     case Path::kPointwise:
       return pointwise_convolution(x, filter, window, finish);
     case Path::kLibrary:
@@ -76,7 +76,7 @@ at::Tensor convolve(const at::Tensor& x, const at::Tensor& filter, const Window&
   const bool on_cpu = x.is_cpu();
   // oneDNN adds the bias itself; on CUDA ATen adds it in a pass of its own.
   const at::Tensor y = library_convolution(x, filter, window, on_cpu ? finish.bias : c10::nullopt);
-  return finished(y, {on_cpu ? c10::nullopt : finish.bias, finish.residual, finish.relu});
+  return finished(y, {on_cpu ? c10::nullopt : finish.bias, finish.residual, finish.slope});
 }
 
 at::Tensor convolve_input_gradient(const at::Tensor& dy, const at::Tensor& filter, at::IntArrayRef shape,

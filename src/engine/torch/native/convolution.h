@@ -25,11 +25,12 @@ struct Window {
   bool is_empty() const { return std::find(out.begin(), out.end(), 0) != out.end(); }
 };
 
-// What follows the sum of a convolution: max(0, sum + bias + residual), each of them only where wanted.
+// What follows the sum of a convolution: leaky ReLU of sum + bias + residual, each of them only where
+// wanted.
 struct Finish {
   c10::optional<at::Tensor> bias;      // [out]
   c10::optional<at::Tensor> residual;  // shaped as the result
-  bool relu = false;
+  float slope = 1;                     // of leaky ReLU, below zero: 0 is ReLU, 1 none at all
 };
 
 // Throws c10::Error where bias and residual do not fit a result of that shape.

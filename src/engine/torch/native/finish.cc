@@ -24,7 +24,7 @@ const float* data_or_null(const c10::optional<at::Tensor>& x) { return x ? x->da
 }  // namespace
 
 void check_finish(const Finish& finish, at::IntArrayRef result) {
-  const auto& [bias, residual, relu] = finish;
+  const auto& [bias, residual, slope] = finish;
   TORCH_CHECK(!bias || bias->numel() == result.back(), bias->sizes(), " biases for ", result.back(),
               " channels");
   TORCH_CHECK(!residual || residual->sizes() == result, "a residual of ", residual->sizes(),
@@ -32,9 +32,9 @@ void check_finish(const Finish& finish, at::IntArrayRef result) {
 }
 
 at::Tensor finished(at::Tensor y, const Finish& finish) {
-  const auto& [bias, residual, relu] = finish;
-  if ((!bias && !residual && !relu) || y.numel() == 0) return y;
-  const FinishPass pass{y.data_ptr<float>(), data_or_null(bias), data_or_null(residual), relu, y.size(-1)};
+  const auto& [bias, residual, slope] = finish;
+  if ((!bias && !residual && slope == 1.0F) || y.numel() == 0) return y;
+  const FinishPass pass{y.data_ptr<float>(), data_or_null(bias), data_or_null(residual), slope, y.size(-1)};
 #ifdef SF_CUDA
   if (y.is_cuda()) {
     launch_finish(pass, y.numel(), current_stream());

@@ -1,4 +1,5 @@
-// What follows a convolution, in one pass over the result: a bias for every channel, a tensor added, ReLU.
+// What follows a convolution, in one pass over the result: a bias for every channel, a tensor added, leaky
+// ReLU.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ struct FinishPass {
   float* y;
   const float* bias;
   const float* residual;
-  bool cut;
+  float slope;  // of leaky ReLU, below zero
   int64_t channels;
 
   // Element i, of channel c.
@@ -21,7 +22,7 @@ struct FinishPass {
     float value = y[i];
     if (bias != nullptr) value += bias[c];
     if (residual != nullptr) value += residual[i];
-    y[i] = cut ? relu(value) : value;
+    y[i] = leaky_relu(value, slope);
   }
 };
 

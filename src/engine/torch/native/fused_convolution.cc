@@ -1,5 +1,5 @@
 // The operations of src/engine/ops/convolution.ts: convolution with symmetric padding, a frozen scale of its
-// output channels, bias, residual and ReLU, and its gradients.
+// output channels, bias, residual and leaky ReLU, and its gradients.
 #include <ATen/ops/mul.h>
 #include <ATen/ops/sum.h>
 #include <c10/util/Exception.h>
@@ -32,9 +32,9 @@ at::Tensor scaled(const at::Tensor& filter, const MaybeTensor& scale) {
 
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& filter, const MaybeTensor& scale,
                        const MaybeTensor& bias, const MaybeTensor& residual, int64_t stride, int64_t padding,
-                       bool relu) {
+                       double slope) {
   const Window window = window_of(x.sizes(), filter.sizes(), stride, padding);
-  return convolve(x, scaled(filter, scale), window, {bias, residual, relu});
+  return convolve(x, scaled(filter, scale), window, {bias, residual, static_cast<float>(slope)});
 }
 
 at::Tensor input_gradient(const at::Tensor& dy, const at::Tensor& filter, const MaybeTensor& scale,

@@ -13,6 +13,7 @@
 
 #include "gemm_tile.h"
 #include "pack.h"
+#include "relu.h"
 #include "units.h"
 #include "vectors.h"
 
@@ -40,13 +41,13 @@ struct Range {
 };
 
 SF_INLINE void end_rows(float* __restrict c, int64_t c_stride, const float* __restrict bias,
-                        const float* __restrict added, bool relu, int64_t rows, int64_t columns) {
+                        const float* __restrict added, float slope, int64_t rows, int64_t columns) {
   for (int64_t r = 0; r < rows; ++r, c += c_stride) {
     for (int64_t j = 0; j < columns; ++j) {
       float value = c[j];
       if (bias != nullptr) value += bias[j];
       if (added != nullptr) value += added[j];
-      c[j] = relu && value < 0.0F ? 0.0F : value;  // NaN stays
+      c[j] = leaky_relu(value, slope);
     }
     if (added != nullptr) added += c_stride;
   }
@@ -55,10 +56,10 @@ SF_INLINE void end_rows(float* __restrict c, int64_t c_stride, const float* __re
 // The product's ending for `rows` rows from `row` on, and those columns.
 void end_block(const Product& p, int64_t row, int64_t rows, Range columns) {
   if (!p.ending.any()) return;
-  const auto& [bias, added, relu] = p.ending;
+  const auto& [bias, added, slope] = p.ending;
   const int64_t place = row * p.c_stride + columns.begin;
   widest<end_rows>(p.c + place, p.c_stride, bias == nullptr ? nullptr : bias + columns.begin,
-                   added == nullptr ? nullptr : added + place, relu, rows, columns.size());
+                   added == nullptr ? nullptr : added + place, slope, rows, columns.size());
 }
 
 // One block of C, from one piece of the depth; the last piece brings the ending.

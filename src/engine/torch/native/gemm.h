@@ -17,12 +17,12 @@ struct Operand {
   int64_t batch_stride = 0;  // floats from one matrix of the batch to the next; 0 uses the same one for all
 };
 
-// What is done to C at last, while it is in the cache: C = max(0, C + bias + added), each where wanted.
+// What is done to C at last, while it is in the cache: leaky ReLU of C + bias + added, each where wanted.
 struct Ending {
   const float* bias = nullptr;   // for every column
   const float* added = nullptr;  // laid out as C
-  bool relu = false;
-  bool any() const { return bias != nullptr || added != nullptr || relu; }
+  float slope = 1;               // of leaky ReLU, below zero: 0 is ReLU, 1 none at all
+  bool any() const { return bias != nullptr || added != nullptr || slope != 1; }
 };
 
 // C[rows, columns] = A[rows, depth] B[depth, columns] for every matrix of the batch, or C += A B.

@@ -1,11 +1,12 @@
-// Group normalisation on the CPU, and its launch on CUDA; the formulas are in group_norm.h. Each direction
-// reads its input twice: once for the sums, once for the result. Loops run along the channels, which lie side
-// by side.
+// Group and batch normalisation on the CPU, and their launch on CUDA; the formulas are in group_norm.h. Each
+// direction reads its input twice: once for the sums, once for the result. Loops run along the channels,
+// which lie side by side.
 #include "group_norm.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/mul.h>
 
 #include <vector>
 
@@ -93,12 +94,12 @@ int64_t offset_of(const GroupNormShape& shape, int64_t image, int64_t pixel) {
   return (image * shape.pixels + pixel) * shape.channels;
 }
 
-template <bool relu>
-void normalise(const GroupNormShape& shape, const float* x, const Affines& affines, float* y) {
+template <bool bent>
+void normalise(const GroupNormShape& shape, const float* x, const Affines& affines, float slope, float* y) {
   const int64_t channels = shape.channels;
   for_pixels(shape, [&](int64_t image, int64_t, int64_t first, int64_t last) {
     const int64_t at = offset_of(shape, image, first);
-    widest<normalise_loop<relu>>(x + at, affines.of_image(image), y + at, last - first, channels);
+    widest<normalise_loop<bent>>(x + at, affines.of_image(image), slope, y + at, last - first, channels);
   });
 }
 
@@ -126,11 +127,11 @@ void statistics(const GroupNormShape& shape, const float* x, double epsilon, flo
   }
 }
 
-std::vector<at::Tensor> group_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
-                                   int64_t groups, double epsilon, bool relu) {
-  const GroupNormShape shape = shape_of(x, groups);
+// y, mean and inverse; the latter [B, groups].
+std::vector<at::Tensor> forward(const GroupNormShape& shape, const at::Tensor& x, const at::Tensor& gamma,
+                                const at::Tensor& beta, double epsilon, float slope) {
   at::Tensor y = at::empty_like(x);
-  at::Tensor mean = at::empty({shape.batch, groups}, x.options());
+  at::Tensor mean = at::empty({shape.batch, shape.groups}, x.options());
   at::Tensor inverse = at::empty_like(mean);
   if (x.numel() == 0) return {y, mean.zero_(), inverse.zero_()};
 #ifdef SF_CUDA
@@ -138,7 +139,7 @@ std::vector<at::Tensor> group_norm(const at::Tensor& x, const at::Tensor& gamma,
     const at::Tensor scratch = at::empty({group_norm_scratch(shape)}, x.options().dtype(at::kDouble));
     const GroupNormTensors tensors{x.data_ptr<float>(), gamma.data_ptr<float>(), beta.data_ptr<float>(),
                                    mean.data_ptr<float>(), inverse.data_ptr<float>()};
-    launch_group_norm(shape, tensors, epsilon, relu, y.data_ptr<float>(), scratch.data_ptr<double>(),
+    launch_group_norm(shape, tensors, epsilon, slope, y.data_ptr<float>(), scratch.data_ptr<double>(),
                       current_stream());
     return {y, mean, inverse};
   }
@@ -147,24 +148,22 @@ std::vector<at::Tensor> group_norm(const at::Tensor& x, const at::Tensor& gamma,
   statistics(shape, values, epsilon, mean.data_ptr<float>(), inverse.data_ptr<float>());
   const Affines affines(shape, gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
                         inverse.data_ptr<float>());
-  if (relu) {
-    normalise<true>(shape, values, affines, y.data_ptr<float>());
-  } else {
-    normalise<false>(shape, values, affines, y.data_ptr<float>());
-  }
+  const auto compute = slope == 1.0F ? normalise<false> : normalise<true>;
+  compute(shape, values, affines, slope, y.data_ptr<float>());
   return {y, mean, inverse};
 }
 
 // dgamma and dbeta are sums over the images in double.
-template <bool relu>
+template <bool bent>
 void gradient(const GroupNormShape& shape, const float* dy, const float* x, const float* gamma,
-              const Affines& affines, const float* inverse, float* dx, float* dgamma, float* dbeta) {
+              const Affines& affines, const float* inverse, float slope, float* dx, float* dgamma,
+              float* dbeta) {
   const int64_t channels = shape.channels;
   ChannelSums sums(shape);
   for_pixels(shape, [&](int64_t image, int64_t unit, int64_t first, int64_t last) {
     const int64_t at = offset_of(shape, image, first);
     std::vector<float> block(2 * channels);
-    widest<gradient_sums_loop<relu>>(dy + at, x + at, affines.of_image(image), last - first, channels,
+    widest<gradient_sums_loop<bent>>(dy + at, x + at, affines.of_image(image), slope, last - first, channels,
                                      block.data(), sums.of_part(unit));
   });
   std::vector<double> total(2 * channels);
@@ -195,16 +194,15 @@ void gradient(const GroupNormShape& shape, const float* dy, const float* x, cons
   for_pixels(shape, [&](int64_t image, int64_t, int64_t first, int64_t last) {
     const float* pull = pulls.data() + image * 2 * channels;
     const int64_t at = offset_of(shape, image, first);
-    widest<input_gradient_loop<relu>>(dy + at, x + at, affines.of_image(image), pull, pull + channels,
+    widest<input_gradient_loop<bent>>(dy + at, x + at, affines.of_image(image), slope, pull, pull + channels,
                                       dx + at, last - first, channels);
   });
 }
 
-std::vector<at::Tensor> group_norm_gradient(const at::Tensor& dy, const at::Tensor& x,
-                                            const at::Tensor& gamma, const at::Tensor& beta,
-                                            const at::Tensor& mean, const at::Tensor& inverse, int64_t groups,
-                                            bool relu) {
-  const GroupNormShape shape = shape_of(x, groups);
+// dx, dgamma and dbeta.
+std::vector<at::Tensor> backward(const GroupNormShape& shape, const at::Tensor& dy, const at::Tensor& x,
+                                 const at::Tensor& gamma, const at::Tensor& beta, const at::Tensor& mean,
+                                 const at::Tensor& inverse, float slope) {
   at::Tensor dx = at::empty_like(x);
   at::Tensor dgamma = at::empty_like(gamma);
   at::Tensor dbeta = at::empty_like(gamma);
@@ -214,7 +212,7 @@ std::vector<at::Tensor> group_norm_gradient(const at::Tensor& dy, const at::Tens
     const at::Tensor scratch = at::empty({group_norm_scratch(shape)}, x.options().dtype(at::kDouble));
     const GroupNormTensors tensors{x.data_ptr<float>(), gamma.data_ptr<float>(), beta.data_ptr<float>(),
                                    mean.data_ptr<float>(), inverse.data_ptr<float>()};
-    launch_group_norm_gradient(shape, tensors, dy.data_ptr<float>(), relu, dx.data_ptr<float>(),
+    launch_group_norm_gradient(shape, tensors, dy.data_ptr<float>(), slope, dx.data_ptr<float>(),
                                dgamma.data_ptr<float>(), dbeta.data_ptr<float>(), scratch.data_ptr<double>(),
                                current_stream());
     return {dx, dgamma, dbeta};
@@ -222,19 +220,63 @@ std::vector<at::Tensor> group_norm_gradient(const at::Tensor& dy, const at::Tens
 #endif
   const Affines affines(shape, gamma.data_ptr<float>(), beta.data_ptr<float>(), mean.data_ptr<float>(),
                         inverse.data_ptr<float>());
-  const auto compute = relu ? gradient<true> : gradient<false>;
+  const auto compute = slope == 1.0F ? gradient<false> : gradient<true>;
   compute(shape, dy.data_ptr<float>(), x.data_ptr<float>(), gamma.data_ptr<float>(), affines,
-          inverse.data_ptr<float>(), dx.data_ptr<float>(), dgamma.data_ptr<float>(), dbeta.data_ptr<float>());
+          inverse.data_ptr<float>(), slope, dx.data_ptr<float>(), dgamma.data_ptr<float>(),
+          dbeta.data_ptr<float>());
   return {dx, dgamma, dbeta};
+}
+
+std::vector<at::Tensor> group_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
+                                   int64_t groups, double epsilon, double slope) {
+  return forward(shape_of(x, groups), x, gamma, beta, epsilon, static_cast<float>(slope));
+}
+
+std::vector<at::Tensor> group_norm_gradient(const at::Tensor& dy, const at::Tensor& x,
+                                            const at::Tensor& gamma, const at::Tensor& beta,
+                                            const at::Tensor& mean, const at::Tensor& inverse, int64_t groups,
+                                            double slope) {
+  return backward(shape_of(x, groups), dy, x, gamma, beta, mean, inverse, static_cast<float>(slope));
+}
+
+// The pixels of all images as those of one, and a group for every channel.
+GroupNormShape shape_of_batch(const at::Tensor& x) {
+  return {1, x.size(0) * x.size(1) * x.size(2), x.size(3), x.size(3)};
+}
+
+std::vector<at::Tensor> batch_norm(const at::Tensor& x, const at::Tensor& gamma, const at::Tensor& beta,
+                                   double epsilon, double slope) {
+  return forward(shape_of_batch(x), x, gamma, beta, epsilon, static_cast<float>(slope));
+}
+
+std::vector<at::Tensor> batch_norm_gradient(const at::Tensor& dy, const at::Tensor& x,
+                                            const at::Tensor& gamma, const at::Tensor& beta,
+                                            const at::Tensor& mean, const at::Tensor& inverse, double slope) {
+  return backward(shape_of_batch(x), dy, x, gamma, beta, mean, inverse, static_cast<float>(slope));
+}
+
+// The averages moved towards the mean and the unbiased variance of a batch of `count` values a channel.
+std::vector<at::Tensor> running_averages(const at::Tensor& running_mean, const at::Tensor& running_variance,
+                                         const at::Tensor& mean, const at::Tensor& inverse, double momentum,
+                                         double epsilon, double count) {
+  const double unbiased = count > 1 ? count / (count - 1) : 1;
+  const at::Tensor flat = inverse.view_as(running_variance);
+  const at::Tensor variance =
+      at::mul(flat, flat).reciprocal_().sub_(epsilon).clamp_min_(0).mul_(unbiased * (1 - momentum));
+  return {at::mul(running_mean, momentum).add_(mean.view_as(running_mean), 1 - momentum),
+          at::mul(running_variance, momentum).add_(variance)};
 }
 
 }  // namespace
 
-// x, dy [B, H, W, C]; gamma, beta [C]. groupNorm gives y [B, H, W, C], mean and inverse [B, groups]; the
-// gradient dx, dgamma, dbeta.
+// x, dy [B, H, W, C]; gamma, beta [C]; slope of leaky ReLU below zero. groupNorm gives y [B, H, W, C], mean
+// and inverse [B, groups], batchNorm [1, C]; the gradients dx, dgamma, dbeta.
 void export_group_norm(Exports& exports) {
   exports.add("sfGroupNorm", &group_norm);
   exports.add("sfGroupNormGrad", &group_norm_gradient);
+  exports.add("sfBatchNorm", &batch_norm);
+  exports.add("sfBatchNormGrad", &batch_norm_gradient);
+  exports.add("sfRunningAverages", &running_averages);
 }
 
 }  // namespace sf

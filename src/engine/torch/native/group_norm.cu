@@ -2,6 +2,7 @@
 // an image's pixels, so that the threads of a warp read side by side; parts are joined in a fixed order.
 #include "cuda_maps.h"
 #include "group_norm.h"
+#include "relu.h"
 
 namespace sf {
 namespace {
@@ -53,9 +54,8 @@ __global__ void moments_of_parts(GroupNormShape shape, const float* x, double* p
   });
 }
 
-template <bool relu>
 __global__ void gradient_sums_of_parts(GroupNormShape shape, GroupNormTensors tensors, const float* dy,
-                                       double* partials) {
+                                       float slope, double* partials) {
   for_channel_parts(shape, partials, [&](int64_t image, int64_t c, int64_t at, int64_t pixels, double* sums) {
     const int64_t group = image * shape.groups + c / shape.channels_of_group();
     const float mean = tensors.mean[group];
@@ -63,7 +63,7 @@ __global__ void gradient_sums_of_parts(GroupNormShape shape, GroupNormTensors te
     float sum = 0, product = 0;
     for (int64_t pixel = 0; pixel < pixels; ++pixel, at += shape.channels) {
       const float value = tensors.x[at];
-      const float dz = !relu || affine(value) > 0.0f ? dy[at] : 0.0f;
+      const float dz = leaky_relu_gradient(dy[at], affine(value), slope);
       sum += dz;
       product += dz * (value - mean);
     }
@@ -142,24 +142,21 @@ __device__ void for_elements(const GroupNormShape& shape, const Use& use) {
   }
 }
 
-template <bool relu>
-__global__ void normalise(GroupNormShape shape, GroupNormTensors tensors, float* y) {
+__global__ void normalise(GroupNormShape shape, GroupNormTensors tensors, float slope, float* y) {
   for_elements(shape, [&](int64_t i, int64_t group, int64_t c) {
     const Affine affine =
         affine_of(tensors.gamma[c], tensors.beta[c], tensors.mean[group], tensors.inverse[group]);
-    const float value = affine(tensors.x[i]);
-    y[i] = relu && value < 0.0f ? 0.0f : value;
+    y[i] = leaky_relu(affine(tensors.x[i]), slope);
   });
 }
 
-template <bool relu>
-__global__ void input_gradient(GroupNormShape shape, GroupNormTensors tensors, const float* dy,
+__global__ void input_gradient(GroupNormShape shape, GroupNormTensors tensors, const float* dy, float slope,
                                const Pull* pulls, float* dx) {
   for_elements(shape, [&](int64_t i, int64_t group, int64_t c) {
     const Affine affine =
         affine_of(tensors.gamma[c], tensors.beta[c], tensors.mean[group], tensors.inverse[group]);
     const float x = tensors.x[i];
-    const float dz = !relu || affine(x) > 0.0f ? dy[i] : 0.0f;
+    const float dz = leaky_relu_gradient(dy[i], affine(x), slope);
     dx[i] = affine.scale * dz + (pulls[group].pull * (x - affine.mean) + pulls[group].offset);
   });
 }
@@ -183,30 +180,29 @@ int64_t group_norm_scratch(const GroupNormShape& shape) {
 }
 
 void launch_group_norm(const GroupNormShape& shape, const GroupNormTensors& tensors, double epsilon,
-                       bool relu, float* y, double* scratch, cudaStream_t stream) {
+                       float slope, float* y, double* scratch, cudaStream_t stream) {
   const Scratch at(shape, scratch);
   moments_of_parts<<<blocks_for(sums_of(shape)), kThreadsOfBlock, 0, stream>>>(shape, tensors.x, at.partials);
   launch_join(shape, at, stream);
   statistics_of_groups<<<blocks_for(shape.batch * shape.groups), kThreadsOfBlock, 0, stream>>>(
       shape, tensors.x, at.totals, epsilon, tensors.mean, tensors.inverse);
-  const auto kernel = relu ? normalise<true> : normalise<false>;
-  kernel<<<blocks_of_images(shape), kThreadsOfBlock, 0, stream>>>(shape, tensors, y);
+  normalise<<<blocks_of_images(shape), kThreadsOfBlock, 0, stream>>>(shape, tensors, slope, y);
   check_launch("group norm");
 }
 
 void launch_group_norm_gradient(const GroupNormShape& shape, const GroupNormTensors& tensors, const float* dy,
-                                bool relu, float* dx, float* dgamma, float* dbeta, double* scratch,
+                                float slope, float* dx, float* dgamma, float* dbeta, double* scratch,
                                 cudaStream_t stream) {
   const Scratch at(shape, scratch);
-  const auto sums = relu ? gradient_sums_of_parts<true> : gradient_sums_of_parts<false>;
-  sums<<<blocks_for(sums_of(shape)), kThreadsOfBlock, 0, stream>>>(shape, tensors, dy, at.partials);
+  gradient_sums_of_parts<<<blocks_for(sums_of(shape)), kThreadsOfBlock, 0, stream>>>(shape, tensors, dy,
+                                                                                     slope, at.partials);
   launch_join(shape, at, stream);
   pulls_of_groups<<<blocks_for(shape.batch * shape.groups), kThreadsOfBlock, 0, stream>>>(
       shape, tensors, at.totals, at.pulls);
   parameter_gradients<<<blocks_for(shape.channels), kThreadsOfBlock, 0, stream>>>(shape, tensors.inverse,
                                                                                   at.totals, dgamma, dbeta);
-  const auto kernel = relu ? input_gradient<true> : input_gradient<false>;
-  kernel<<<blocks_of_images(shape), kThreadsOfBlock, 0, stream>>>(shape, tensors, dy, at.pulls, dx);
+  input_gradient<<<blocks_of_images(shape), kThreadsOfBlock, 0, stream>>>(shape, tensors, dy, slope, at.pulls,
+                                                                          dx);
   check_launch("group norm gradient");
 }
 

@@ -1,9 +1,12 @@
-// Group normalisation of NHWC tensors, optionally followed by ReLU, and its gradient (Wu and He, "Group
-// normalization", Eq. 1-3; the derivation of the gradient is in src/engine/ops/group-norm.ts).
+// Group normalisation of NHWC tensors, followed by leaky ReLU, and its gradient (Wu and He, "Group
+// normalization", Eq. 1-3; the derivation of the gradient is in src/engine/ops/group-norm.ts). Batch
+// normalisation with the statistics of the batch (Ioffe and Szegedy, 2015) is the same of one image that has
+// the pixels of all of them, with a group for every channel.
 //
-// With scale = gamma inverse, y = (x - mean) scale + beta; the difference is taken first, so that a mean that
-// is large against the deviation costs no digits. Behind ReLU dz is dy where y > 0, which is computed again
-// from x. With xhat = (x - mean) inverse and <.> the mean over a group,
+// With scale = gamma inverse, z = (x - mean) scale + beta; the difference is taken first, so that a mean that
+// is large against the deviation costs no digits. y is z, or `slope` z below zero (0: ReLU, 1: none). dz is
+// dy where z > 0, else slope dy; z is computed again from x. With xhat = (x - mean) inverse and <.> the mean
+// over a group,
 //
 //     dx = inverse (gamma dz - <gamma dz> - xhat <gamma dz xhat>) = scale dz + pull (x - mean) + offset
 //     pull = -inverse^2 <gamma dz xhat>,  offset = -inverse <gamma dz>,  dgamma = sum dz xhat,  dbeta = sum
@@ -32,7 +35,7 @@ struct GroupNormShape {
   }
 };
 
-// y of a channel.
+// z of a channel.
 struct Affine {
   float mean;
   float scale;
@@ -98,11 +101,11 @@ struct GroupNormTensors {
 
 // Writes y, mean and inverse.
 void launch_group_norm(const GroupNormShape& shape, const GroupNormTensors& tensors, double epsilon,
-                       bool relu, float* y, double* scratch, cudaStream_t stream);
+                       float slope, float* y, double* scratch, cudaStream_t stream);
 
 // Reads mean and inverse, writes dx, dgamma and dbeta.
 void launch_group_norm_gradient(const GroupNormShape& shape, const GroupNormTensors& tensors, const float* dy,
-                                bool relu, float* dx, float* dgamma, float* dbeta, double* scratch,
+                                float slope, float* dx, float* dgamma, float* dbeta, double* scratch,
                                 cudaStream_t stream);
 #endif
 

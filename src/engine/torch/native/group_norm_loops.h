@@ -1,12 +1,12 @@
-// The loops of group normalisation over some pixels of one image. They run along the channels, which lie side
-// by side; the formulas are in group_norm.h.
+// The loops of group normalisation over some pixels of one image; `bent`: leaky ReLU follows. They run along
+// the channels, which lie side by side; the formulas are in group_norm.h.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 #include "group_norm.h"
-#include "vector_math.h"
+#include "relu.h"
 #include "vectors.h"
 
 namespace sf {
@@ -54,21 +54,21 @@ SF_INLINE void moments_loop(const float* __restrict x, const float* __restrict x
   }
 }
 
-template <bool relu>
-SF_INLINE void normalise_loop(const float* __restrict x, AffineRows affine, float* __restrict y,
+template <bool bent>
+SF_INLINE void normalise_loop(const float* __restrict x, AffineRows affine, float slope, float* __restrict y,
                               int64_t pixels, int64_t channels) {
   for (int64_t pixel = 0; pixel < pixels; ++pixel, x += channels, y += channels) {
     for (int64_t c = 0; c < channels; ++c) {
       const float value = affine.of(c)(x[c]);
-      y[c] = relu && value < 0.0f ? 0.0f : value;
+      y[c] = bent ? leaky_relu(value, slope) : value;
     }
   }
 }
 
 // The sums of dz and of dz (x - mean); `block` is scratch for [2, C].
-template <bool relu>
+template <bool bent>
 SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __restrict x, AffineRows affine,
-                                  int64_t pixels, int64_t channels, float* __restrict block,
+                                  float slope, int64_t pixels, int64_t channels, float* __restrict block,
                                   double* __restrict sums) {
   for (int64_t first = 0; first < pixels; first += kBlockPixels) {
     const int64_t last = first + kBlockPixels < pixels ? first + kBlockPixels : pixels;
@@ -80,8 +80,9 @@ SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __res
       for (int64_t c = 0; c < channels; ++c) {
         const Affine map = affine.of(c);
         const float v = value[c], w = value[channels + c];
-        const float d = kept(!relu || map(v) > 0.0f, gradient[c]);
-        const float e = kept(!relu || map(w) > 0.0f, gradient[channels + c]);
+        const float d = bent ? leaky_relu_gradient(gradient[c], map(v), slope) : gradient[c];
+        const float e =
+            bent ? leaky_relu_gradient(gradient[channels + c], map(w), slope) : gradient[channels + c];
         block[c] += d + e;
         block[channels + c] += d * (v - map.mean) + e * (w - map.mean);
       }
@@ -89,7 +90,8 @@ SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __res
     for (; pixel < last; ++pixel) {
       for (int64_t c = 0; c < channels; ++c) {
         const float v = x[pixel * channels + c];
-        const float d = kept(!relu || affine.of(c)(v) > 0.0f, dy[pixel * channels + c]);
+        const float g = dy[pixel * channels + c];
+        const float d = bent ? leaky_relu_gradient(g, affine.of(c)(v), slope) : g;
         block[c] += d;
         block[channels + c] += d * (v - affine.mean[c]);
       }
@@ -98,13 +100,13 @@ SF_INLINE void gradient_sums_loop(const float* __restrict dy, const float* __res
   }
 }
 
-template <bool relu>
+template <bool bent>
 SF_INLINE void input_gradient_loop(const float* __restrict dy, const float* __restrict x, AffineRows affine,
-                                   const float* __restrict pull, const float* __restrict offset,
+                                   float slope, const float* __restrict pull, const float* __restrict offset,
                                    float* __restrict dx, int64_t pixels, int64_t channels) {
   for (int64_t pixel = 0; pixel < pixels; ++pixel, dy += channels, x += channels, dx += channels) {
     for (int64_t c = 0; c < channels; ++c) {
-      const float dz = kept(!relu || affine.of(c)(x[c]) > 0.0f, dy[c]);
+      const float dz = bent ? leaky_relu_gradient(dy[c], affine.of(c)(x[c]), slope) : dy[c];
       dx[c] = affine.scale[c] * dz + (pull[c] * (x[c] - affine.mean[c]) + offset[c]);
     }
   }

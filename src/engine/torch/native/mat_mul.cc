@@ -57,14 +57,14 @@ at::Tensor dense(const at::Tensor& x, const at::Tensor& filter, const c10::optio
                  bool relu, const std::vector<int64_t>& shape) {
   const int64_t in = filter.size(0), out = filter.size(1), rows = x.numel() / std::max<int64_t>(in, 1);
   TORCH_CHECK(rows * in == x.numel(), "dense: ", x.sizes(), " are no vectors of ", in);
-  const Finish finish{bias, c10::nullopt, relu};
+  const Finish finish{bias, c10::nullopt, relu ? 0.0F : 1.0F};
   check_finish(finish, {rows, out});
   if (!x.is_cpu() || precision() != Precision::FP32)
     return finished(mat_mul(x.view({rows, in}), filter, false, false), finish).view(shape);
   at::Tensor y = at::empty({rows, out}, x.options());
   Product product{
       rows, out, in, {x.data_ptr<float>(), in}, {filter.data_ptr<float>(), out}, y.data_ptr<float>(), out};
-  product.ending = {bias ? bias->data_ptr<float>() : nullptr, nullptr, relu};
+  product.ending = {bias ? bias->data_ptr<float>() : nullptr, nullptr, finish.slope};
   multiply(product);
   return y.view(shape);
 }

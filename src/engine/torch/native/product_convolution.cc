@@ -36,7 +36,7 @@ at::Tensor pointwise_convolution(const at::Tensor& x, const at::Tensor& filter, 
   Product product{
       rows, out, in, {pixels.data_ptr<float>(), in}, {filter.data_ptr<float>(), out}, y.data_ptr<float>(),
       out};
-  product.ending = {data_or_null(finish.bias), data_or_null(finish.residual), finish.relu};
+  product.ending = {data_or_null(finish.bias), data_or_null(finish.residual), finish.slope};
   multiply(product);
   return y;
 }

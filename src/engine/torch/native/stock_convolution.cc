@@ -52,12 +52,12 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& filter, const c10:
   const bool relu = activation == "relu";
   Finish finish;
   if (bias && bias->dim() == 1 && bias->numel() == weights.size(-1)) finish.bias = bias;
-  finish.relu = relu && (finish.bias || !bias);
+  if (relu && (finish.bias || !bias)) finish.slope = 0;
   const Window window = window_of(stride, padding, dilation, out, groups);
   TORCH_CHECK(!window.is_empty(), "a filter of ", filter.sizes(), " does not fit into images of ", x.sizes());
   at::Tensor y = first(convolve(images, weights, window, finish), channels_first);
   if (bias && !finish.bias) y = at::add(y, with_channels(*bias, y, channels_first));
-  if (finish.relu) return y;
+  if (finish.slope == 0) return y;
   Activation after{activation, prelu, leaky};
   if (prelu) after.prelu = with_channels(*prelu, y, channels_first);
   return activated(y, after);

@@ -103,7 +103,7 @@ struct Convolution {
   float* y;
   const float* bias;  // of whole lines, or null
   const float* residual;
-  bool relu;
+  float slope;
 };
 
 // Writes the results of one tile for `lines` lines of channels from `channel` on.
@@ -119,7 +119,7 @@ void write_tile(const Convolution& c, const Tiling::Place& at, const float* m, i
                   std::min(kTile, c.width - at.x),
                   c.bias == nullptr ? nullptr : c.bias + channel,
                   c.residual == nullptr ? nullptr : c.residual + place,
-                  c.relu};
+                  c.slope};
   const int64_t whole = std::min(lines, (out - channel) / kLine);
   if (whole > 0) kernels.output(m, m_position, whole, tile);
   if (whole == lines) return;
@@ -223,7 +223,7 @@ bool winograd_suits(int64_t in_channels, int64_t out_channels, int64_t height, i
 }
 
 at::Tensor winograd_convolution(const at::Tensor& x, const at::Tensor& filter,
-                                const c10::optional<at::Tensor>& bias, bool relu, int64_t padding,
+                                const c10::optional<at::Tensor>& bias, double slope, int64_t padding,
                                 const c10::optional<at::Tensor>& residual) {
   check_filter(filter, "convolution", x, 2);
   const int64_t batch = x.size(0), height = x.size(1) + 2 * padding - 2, width = x.size(2) + 2 * padding - 2;
@@ -248,7 +248,7 @@ at::Tensor winograd_convolution(const at::Tensor& x, const at::Tensor& filter,
             y.data_ptr<float>(),
             bias ? biases.data() : nullptr,
             residual ? residual->data_ptr<float>() : nullptr,
-            relu},
+            static_cast<float>(slope)},
            batch);
   return y;
 }
@@ -268,7 +268,7 @@ at::Tensor winograd_input_gradient(const at::Tensor& dy, const at::Tensor& filte
             dx.data_ptr<float>(),
             nullptr,
             nullptr,
-            false},
+            1.0F},
            dy.size(0));
   return dx;
 }

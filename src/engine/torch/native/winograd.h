@@ -15,7 +15,8 @@ namespace sf {
 // `width`.
 bool winograd_suits(int64_t in_channels, int64_t out_channels, int64_t height, int64_t width, int64_t batch);
 
-// max(0, x * filter + bias + residual), of which bias, residual and, unless `relu`, the maximum are left out.
+// Leaky ReLU of x * filter + bias + residual, with `slope` below zero (1: none); bias and residual may be
+// absent.
 //   x         [B, H, W, in]
 //   filter    [3, 3, in, out]
 //   bias      [out]
@@ -23,10 +24,10 @@ bool winograd_suits(int64_t in_channels, int64_t out_channels, int64_t height, i
 //   padding   zeros around x, 0 to 2
 // Returns [B, H + 2 * padding - 2, W + 2 * padding - 2, out]. Throws c10::Error where shapes do not fit.
 at::Tensor winograd_convolution(const at::Tensor& x, const at::Tensor& filter,
-                                const c10::optional<at::Tensor>& bias, bool relu, int64_t padding,
+                                const c10::optional<at::Tensor>& bias, double slope, int64_t padding,
                                 const c10::optional<at::Tensor>& residual);
 
-// The gradient by x, [B, height, width, in], of that convolution without bias, relu and residual.
+// The gradient by x, [B, height, width, in], of that convolution without bias, activation and residual.
 //   dy        [B, height + 2 * padding - 2, width + 2 * padding - 2, out]
 //   filter    [3, 3, in, out]
 at::Tensor winograd_input_gradient(const at::Tensor& dy, const at::Tensor& filter, int64_t padding,

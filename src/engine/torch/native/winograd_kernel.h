@@ -128,7 +128,11 @@ void collect_output(const float* m, int64_t m_position, int64_t lines, const Out
                              const int64_t place = i * tile.row + j * tile.pixel + channel;
                              value += bias;
                              if (tile.residual != nullptr) value += load(tile.residual + place);
-                             if (tile.relu) value = value < 0 ? Vector{} : value;  // a NaN stays one
+                             // Of ReLU nothing is left below zero, not even of -inf; a NaN stays one.
+                             if (tile.slope != 1) {
+                               const Vector below = tile.slope == 0 ? Vector{} : tile.slope * value;
+                               value = value < 0 ? below : value;
+                             }
                              store(tile.y + place, value);
                            });
   }

@@ -44,14 +44,15 @@ constexpr int64_t position_stride(int64_t floats) { return floats + kLine; }
 using Spread = void (*)(const float* from, int64_t row, int64_t pixel, int64_t lines, float* to,
                         int64_t to_line, int64_t to_position);
 
-// Where a tile of results goes: y[row * i + pixel * j + channel] = max(0, A^T m A + bias + residual).
+// Where a tile of results goes: y[row * i + pixel * j + channel] = leaky ReLU of A^T m A + bias
+// + residual.
 struct OutputTile {
   float* y;
   int64_t row, pixel;
   int64_t rows, columns;  // how many of the 4x4 are inside the image
   const float* bias;      // [channels] or null
   const float* residual;  // laid out as y, or null
-  bool relu;
+  float slope;            // of leaky ReLU, below zero
 };
 
 struct WinogradKernels {

@@ -61,7 +61,7 @@ function correlate(
   kernelHeight: i32, kernelWidth: i32, step: i32, originY: i32, originX: i32,
   panels: usize, scratch: usize,
   out: usize, outHeight: i32, outWidth: i32, outChannels: i32,
-  gridHeight: i32, gridWidth: i32, outStep: i32, outY: i32, outX: i32, relu: bool,
+  gridHeight: i32, gridWidth: i32, outStep: i32, outY: i32, outX: i32, slope: f32,
 ): void {
   const depth = kernelHeight * kernelWidth * channels;
   const panelBytes = (<usize>depth + 1) << 5;
@@ -104,7 +104,7 @@ function correlate(
       const columns = min(8, outChannels - column);
       for (let tile = 0; tile < tiles; tile++) {
         storeTile(
-          block + <usize>tile * tileBytes, panel, depth, rows + (<usize>tile << 4), <usize>column << 2, columns, relu,
+          block + <usize>tile * tileBytes, panel, depth, rows + (<usize>tile << 4), <usize>column << 2, columns, slope,
         );
       }
       panel += panelBytes;
@@ -112,11 +112,11 @@ function correlate(
   }
 }
 
-/** y [B, H', W', out] = relu?(x [B, H, W, in] * filter [kh, kw, in, out] + bias [out]); bias 0 for none. */
+/** y [B, H', W', out] = leaky ReLU(x [B, H, W, in] * filter [kh, kw, in, out] + bias [out]); bias 0 for none. */
 export function convolution(
   x: usize, filter: usize, bias: usize, y: usize, scratch: usize,
   batch: i32, height: i32, width: i32, channels: i32, kernelHeight: i32, kernelWidth: i32,
-  outHeight: i32, outWidth: i32, outChannels: i32, stride: i32, padTop: i32, padLeft: i32, relu: bool,
+  outHeight: i32, outWidth: i32, outChannels: i32, stride: i32, padTop: i32, padLeft: i32, slope: f32,
 ): void {
   const depth = kernelHeight * kernelWidth * channels;
   packFilter(filter, bias, depth, outChannels, scratch);
@@ -124,14 +124,14 @@ export function convolution(
     const rest = scratch + <usize>ceilDivide(outChannels, 8) * ((<usize>depth + 1) << 5);
     packWinograd(scratch, channels, outChannels, rest);
     correlateWinograd(
-      x, batch, height, width, channels, -padTop, -padLeft, rest, y, outHeight, outWidth, outChannels, relu,
+      x, batch, height, width, channels, -padTop, -padLeft, rest, y, outHeight, outWidth, outChannels, slope,
     );
     return;
   }
   correlate(
     x, batch, height, width, channels, kernelHeight, kernelWidth, stride, -padTop, -padLeft,
     scratch, scratch + <usize>ceilDivide(outChannels, 8) * ((<usize>depth + 1) << 5),
-    y, outHeight, outWidth, outChannels, outHeight, outWidth, 1, 0, 0, relu,
+    y, outHeight, outWidth, outChannels, outHeight, outWidth, 1, 0, 0, slope,
   );
 }
 
@@ -177,7 +177,7 @@ export function convolutionInputGradient(
     packWinograd(scratch, outChannels, channels, scratch + panelsBytes);
     correlateWinograd(
       dy, batch, outHeight, outWidth, outChannels, padTop - 2, padLeft - 2, scratch + panelsBytes,
-      dx, height, width, channels, false,
+      dx, height, width, channels, 1,
     );
     return;
   }
@@ -199,7 +199,7 @@ export function convolutionInputGradient(
         dy, batch, outHeight, outWidth, outChannels, rows, columns, 1,
         (y + padTop - firstRow) / stride - (rows - 1), (x + padLeft - firstColumn) / stride - (columns - 1),
         scratch, scratch + panelsBytes,
-        dx, height, width, channels, ceilDivide(height - y, stride), ceilDivide(width - x, stride), stride, y, x, false,
+        dx, height, width, channels, ceilDivide(height - y, stride), ceilDivide(width - x, stride), stride, y, x, 1,
       );
     }
   }

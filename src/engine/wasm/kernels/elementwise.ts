@@ -1,31 +1,31 @@
 /** Passes over one or two tensors: ReLU's gradient, the residual join, the bias gradient, the SGD step, the squared norm. */
+import {leakyRelu} from './tile';
 
-/** y = relu(a + b) over n floats. */
-export function addRelu(a: usize, b: usize, y: usize, n: i32): void {
-  const zero = f32x4.splat(0);
+/** y = leaky ReLU of a + b over n floats. */
+export function addRelu(a: usize, b: usize, y: usize, n: i32, slope: f32): void {
   const end = y + (<usize>n << 2), vectors = y + (<usize>(n & ~3) << 2);
   while (y < vectors) {
-    // pmax(x, 0) = x < 0 ? 0 : x keeps a NaN.
-    v128.store(y, f32x4.pmax(f32x4.add(v128.load(a), v128.load(b)), zero));
+    v128.store(y, leakyRelu(f32x4.add(v128.load(a), v128.load(b)), slope));
     a += 16; b += 16; y += 16;
   }
   while (y < end) {
     const sum = load<f32>(a) + load<f32>(b);
-    store<f32>(y, sum < 0 ? 0 : sum);
+    store<f32>(y, sum < 0 ? (slope == 0 ? 0 : slope * sum) : sum);
     a += 4; b += 4; y += 4;
   }
 }
 
-/** dx = dy where y > 0, else 0, over n floats. */
-export function reluGradient(dy: usize, y: usize, dx: usize, n: i32): void {
-  const zero = f32x4.splat(0);
+/** dx = dy where y > 0, else slope dy, over n floats. */
+export function reluGradient(dy: usize, y: usize, dx: usize, n: i32, slope: f32): void {
+  const zero = f32x4.splat(0), one = f32x4.splat(1), below = f32x4.splat(slope);
   const end = dx + (<usize>n << 2), vectors = dx + (<usize>(n & ~3) << 2);
   while (dx < vectors) {
-    v128.store(dx, v128.and(v128.load(dy), f32x4.gt(v128.load(y), zero)));
+    const factor = v128.bitselect(one, below, f32x4.gt(v128.load(y), zero));
+    v128.store(dx, f32x4.mul(v128.load(dy), factor));
     dy += 16; y += 16; dx += 16;
   }
   while (dx < end) {
-    store<f32>(dx, load<f32>(y) > 0 ? load<f32>(dy) : 0);
+    store<f32>(dx, load<f32>(dy) * (load<f32>(y) > 0 ? <f32>1 : slope));
     dy += 4; y += 4; dx += 4;
   }
 }

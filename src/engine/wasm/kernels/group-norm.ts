@@ -2,6 +2,7 @@
  * Group normalisation of NHWC tensors and its gradient (the formulas are in ops/group-norm.ts). Statistics are taken per
  * channel first, eight channels at a time down the pixels, and joined to groups in double precision.
  */
+import {leakyRelu} from './tile';
 
 /** Pixels that are summed in float32 before the sum goes to a double. */
 const BLOCK_PIXELS: i32 = 128;
@@ -77,7 +78,7 @@ function affineOfChannels(
 /** y [B, pixels, C], mean and inverse [B, groups] from x [B, pixels, C], gamma [C], beta [C]. */
 export function groupNorm(
   x: usize, gamma: usize, beta: usize, y: usize, mean: usize, inverse: usize, scratch: usize,
-  batch: i32, pixels: i32, channels: i32, groups: i32, epsilon: f64, relu: bool,
+  batch: i32, pixels: i32, channels: i32, groups: i32, epsilon: f64, slope: f32,
 ): void {
   const sums = scratch, squares = sums + (<usize>channels << 3);
   const scales = squares + (<usize>channels << 3), shifts = scales + (<usize>channels << 2);
@@ -103,7 +104,7 @@ export function groupNorm(
       store<f32>(inverse + (<usize>group << 2), <f32>(1 / Math.sqrt(max(variance, 0) + epsilon)));
     }
     affineOfChannels(gamma, beta, mean, inverse, channels, groups, scales, shifts);
-    normalise(x, y, image, row, scales, shifts, relu);
+    normalise(x, y, image, row, scales, shifts, slope);
     x += image;
     y += image;
     mean += <usize>groups << 2;
@@ -111,21 +112,20 @@ export function groupNorm(
   }
 }
 
-/** y = relu?(x scale + shift) over the pixels of an image; all lengths in bytes. */
+/** y = leaky ReLU of x scale + shift over the pixels of an image; all lengths in bytes. */
 function normalise(
-  x: usize, y: usize, image: usize, row: usize, scales: usize, shifts: usize, relu: bool,
+  x: usize, y: usize, image: usize, row: usize, scales: usize, shifts: usize, slope: f32,
 ): void {
-  const floor = f32x4.splat(relu ? 0 : -Infinity);
   const vectors = row & ~15;
   for (const end = x + image; x < end; x += row, y += row) {
     let c: usize = 0;
     for (; c < vectors; c += 16) {
       const value = f32x4.add(f32x4.mul(v128.load(x + c), v128.load(scales + c)), v128.load(shifts + c));
-      v128.store(y + c, f32x4.pmax(value, floor));
+      v128.store(y + c, leakyRelu(value, slope));
     }
     for (; c < row; c += 4) {
       const value = load<f32>(x + c) * load<f32>(scales + c) + load<f32>(shifts + c);
-      store<f32>(y + c, relu && value < 0 ? 0 : value);
+      store<f32>(y + c, value < 0 ? (slope == 0 ? 0 : slope * value) : value);
     }
   }
 }
@@ -137,7 +137,7 @@ function normalise(
 export function groupNormGradient(
   dy: usize, x: usize, gamma: usize, beta: usize, mean: usize, inverse: usize,
   dx: usize, dgamma: usize, dbeta: usize, scratch: usize,
-  batch: i32, pixels: i32, channels: i32, groups: i32, relu: bool,
+  batch: i32, pixels: i32, channels: i32, groups: i32, slope: f32,
 ): void {
   const doubles = <usize>channels << 3, floats = <usize>channels << 2;
   const sums = scratch, products = sums + doubles, allSums = products + doubles, allProducts = allSums + doubles;
@@ -153,7 +153,7 @@ export function groupNormGradient(
     for (let channel = 0; channel < channels; channel++) {
       store<f32>(pulls + (<usize>channel << 2), load<f32>(mean + (<usize>(channel / channelsOfGroup) << 2)));
     }
-    sumsOfChannels(dy, x, pixels, channels, scales, shifts, pulls, relu, sums, products);
+    sumsOfChannels(dy, x, pixels, channels, scales, shifts, pulls, slope, sums, products);
     for (let group = 0; group < groups; group++) {
       const first = group * channelsOfGroup;
       const groupInverse = <f64>load<f32>(inverse + (<usize>group << 2));
@@ -174,7 +174,7 @@ export function groupNormGradient(
         store<f32>(offsets + (channel << 2), <f32>offset);
       }
     }
-    inputGradient(dy, x, dx, image, row, scales, shifts, slopes, pulls, offsets, relu);
+    inputGradient(dy, x, dx, image, row, scales, shifts, slopes, pulls, offsets, slope);
     dy += image;
     x += image;
     dx += image;
@@ -187,18 +187,19 @@ export function groupNormGradient(
   }
 }
 
-/** dz = dy, or behind ReLU dy where x scale + shift > 0. */
+/** dz = dy where x scale + shift > 0, else slope dy. */
 // @ts-ignore: decorator
 @inline
-function masked(dy: v128, x: v128, scale: v128, shift: v128, relu: bool): v128 {
-  if (!relu) return dy;
-  return v128.and(dy, f32x4.gt(f32x4.add(f32x4.mul(x, scale), shift), f32x4.splat(0)));
+function masked(dy: v128, x: v128, scale: v128, shift: v128, slope: f32): v128 {
+  if (slope == 1) return dy;
+  const above = f32x4.gt(f32x4.add(f32x4.mul(x, scale), shift), f32x4.splat(0));
+  return f32x4.mul(dy, v128.bitselect(f32x4.splat(1), f32x4.splat(slope), above));
 }
 
 /** Per channel the sums of dz and of dz (x - mean). */
 function sumsOfChannels(
   dy: usize, x: usize, pixels: i32, channels: i32,
-  scales: usize, shifts: usize, means: usize, relu: bool, sums: usize, products: usize,
+  scales: usize, shifts: usize, means: usize, slope: f32, sums: usize, products: usize,
 ): void {
   const stride = <usize>channels << 2;
   memory.fill(sums, 0, <usize>channels << 3);
@@ -216,8 +217,8 @@ function sumsOfChannels(
       let gradient = dy + first + c;
       for (let at = x + first + c; at < end; at += stride) {
         const x0 = v128.load(at), x1 = v128.load(at, 16);
-        const d0 = masked(v128.load(gradient), x0, scale0, shift0, relu);
-        const d1 = masked(v128.load(gradient, 16), x1, scale1, shift1, relu);
+        const d0 = masked(v128.load(gradient), x0, scale0, shift0, slope);
+        const d1 = masked(v128.load(gradient, 16), x1, scale1, shift1, slope);
         sum0 = f32x4.add(sum0, d0);
         sum1 = f32x4.add(sum1, d1);
         product0 = f32x4.add(product0, f32x4.mul(d0, f32x4.sub(x0, mean0)));
@@ -236,11 +237,9 @@ function sumsOfChannels(
       let gradient = dy + first + c;
       for (let at = x + first + c; at < end; at += stride) {
         const value = load<f32>(at);
-        if (!relu || value * scale + shift > 0) {
-          const d = <f64>load<f32>(gradient);
-          sum += d;
-          product += d * <f64>(value - mean);
-        }
+        const d = <f64>(load<f32>(gradient) * (value * scale + shift > 0 ? <f32>1 : slope));
+        sum += d;
+        product += d * <f64>(value - mean);
         gradient += stride;
       }
       store<f64>(sums + (channel << 3), load<f64>(sums + (channel << 3)) + sum);
@@ -252,20 +251,21 @@ function sumsOfChannels(
 /** dx = slope dz + pull x + offset over the pixels of an image. */
 function inputGradient(
   dy: usize, x: usize, dx: usize, image: usize, row: usize,
-  scales: usize, shifts: usize, slopes: usize, pulls: usize, offsets: usize, relu: bool,
+  scales: usize, shifts: usize, slopes: usize, pulls: usize, offsets: usize, slope: f32,
 ): void {
   const vectors = row & ~15;
   for (const end = x + image; x < end; x += row, dy += row, dx += row) {
     let c: usize = 0;
     for (; c < vectors; c += 16) {
       const value = v128.load(x + c);
-      const dz = masked(v128.load(dy + c), value, v128.load(scales + c), v128.load(shifts + c), relu);
+      const dz = masked(v128.load(dy + c), value, v128.load(scales + c), v128.load(shifts + c), slope);
       const rest = f32x4.add(f32x4.mul(v128.load(pulls + c), value), v128.load(offsets + c));
       v128.store(dx + c, f32x4.add(f32x4.mul(v128.load(slopes + c), dz), rest));
     }
     for (; c < row; c += 4) {
       const value = load<f32>(x + c);
-      const dz: f32 = !relu || value * load<f32>(scales + c) + load<f32>(shifts + c) > 0 ? load<f32>(dy + c) : 0;
+      const above = value * load<f32>(scales + c) + load<f32>(shifts + c) > 0;
+      const dz = load<f32>(dy + c) * (above ? <f32>1 : slope);
       store<f32>(dx + c, load<f32>(slopes + c) * dz + (load<f32>(pulls + c) * value + load<f32>(offsets + c)));
     }
   }

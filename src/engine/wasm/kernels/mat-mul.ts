@@ -53,7 +53,7 @@ export function matMul(
       for (let tile = 0; tile < tiles; tile++) {
         storeTile(
           block + <usize>tile * tileBytes, panel, depth, addresses + (<usize>tile << 4), <usize>column << 2,
-          min(8, columns - column), false,
+          min(8, columns - column), 1,
         );
       }
       panel += panelBytes;

@@ -38,7 +38,7 @@ export function multiplyTile(a: usize, b: usize, depth: usize, c: usize, add: bo
 }
 
 /**
- * Stores bias + product, optionally behind ReLU, to four rows.
+ * Stores bias + product behind leaky ReLU (of slope 1: nothing) to four rows.
  *
  * @param b a panel: 8 biases, then [depth][8]
  * @param rows the addresses of the four output rows
@@ -46,7 +46,7 @@ export function multiplyTile(a: usize, b: usize, depth: usize, c: usize, add: bo
  * @param columns how many of the 8 columns exist
  */
 export function storeTile(
-  a: usize, b: usize, depth: usize, rows: usize, column: usize, columns: i32, relu: bool,
+  a: usize, b: usize, depth: usize, rows: usize, column: usize, columns: i32, slope: f32,
 ): void {
   let c00 = v128.load(b), c01 = v128.load(b, 16);
   let c10 = c00, c11 = c01, c20 = c00, c21 = c01, c30 = c00, c31 = c01;
@@ -69,20 +69,27 @@ export function storeTile(
     a += 16;
     b += 32;
   }
-  storeRow(load<usize>(rows) + column, c00, c01, columns, relu);
-  storeRow(load<usize>(rows, 4) + column, c10, c11, columns, relu);
-  storeRow(load<usize>(rows, 8) + column, c20, c21, columns, relu);
-  storeRow(load<usize>(rows, 12) + column, c30, c31, columns, relu);
+  storeRow(load<usize>(rows) + column, c00, c01, columns, slope);
+  storeRow(load<usize>(rows, 4) + column, c10, c11, columns, slope);
+  storeRow(load<usize>(rows, 8) + column, c20, c21, columns, slope);
+  storeRow(load<usize>(rows, 12) + column, c30, c31, columns, slope);
 }
 
-/** The first `columns` <= 8 floats of a row, optionally behind ReLU. */
+/** x above zero, slope x below, 0 <= slope <= 1. */
 // @ts-ignore: decorator
 @inline
-export function storeRow(to: usize, low: v128, high: v128, columns: i32, relu: bool): void {
-  if (relu) {
-    // pmax(x, 0) = x < 0 ? 0 : x keeps a NaN: a diverged value must not hide behind the ReLU.
-    low = f32x4.pmax(low, f32x4.splat(0));
-    high = f32x4.pmax(high, f32x4.splat(0));
+export function leakyRelu(x: v128, slope: f32): v128 {
+  // pmax(x, y) = x < y ? y : x keeps a NaN in x: a diverged value must not hide behind the ReLU.
+  return f32x4.pmax(x, slope == 0 ? f32x4.splat(0) : f32x4.mul(x, f32x4.splat(slope)));
+}
+
+/** The first `columns` <= 8 floats of a row behind leaky ReLU. */
+// @ts-ignore: decorator
+@inline
+export function storeRow(to: usize, low: v128, high: v128, columns: i32, slope: f32): void {
+  if (slope != 1) {
+    low = leakyRelu(low, slope);
+    high = leakyRelu(high, slope);
   }
   storePart(to, low, columns);
   storePart(to + 16, high, columns - 4);

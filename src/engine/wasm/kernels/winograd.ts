@@ -132,7 +132,7 @@ function transformPatches(at: usize, count: usize): void {
  * @param table for each patch the address of its first pixel, and whether there is a pixel right of and below it
  */
 function storePatches(
-  products: usize, bias: usize, table: usize, pixel: usize, line: usize, column: usize, columns: i32, relu: bool,
+  products: usize, bias: usize, table: usize, pixel: usize, line: usize, column: usize, columns: i32, slope: f32,
 ): void {
   for (let patch: usize = 0; patch < 4; patch++) {
     const low = products + (patch << 5);
@@ -155,20 +155,20 @@ function storePatches(
       const s11 = v128.load(at, 144), s12 = v128.load(at, 272);
       const y0 = f32x4.add(f32x4.add(v128.load(at), s01), f32x4.add(s02, bias0));
       const y1 = f32x4.add(f32x4.add(v128.load(at, 16), s11), f32x4.add(s12, bias1));
-      storeRow(to + line * i, y0, y1, columns, relu);
+      storeRow(to + line * i, y0, y1, columns, slope);
       if (right) {
         const z0 = f32x4.add(f32x4.sub(s01, s02), f32x4.sub(bias0, v128.load(at, 384)));
         const z1 = f32x4.add(f32x4.sub(s11, s12), f32x4.sub(bias1, v128.load(at, 400)));
-        storeRow(to + line * i + pixel, z0, z1, columns, relu);
+        storeRow(to + line * i + pixel, z0, z1, columns, slope);
       }
     }
   }
 }
 
-/** out [B, H', W', out] = relu?(source [B, H, W, channels] * filter + bias), windows starting at (originY, originX). */
+/** out [B, H', W', out] = leaky ReLU(source [B, H, W, channels] * filter + bias), windows starting at (originY, originX). */
 export function correlateWinograd(
   source: usize, batch: i32, height: i32, width: i32, channels: i32, originY: i32, originX: i32, panels: usize,
-  out: usize, outHeight: i32, outWidth: i32, outChannels: i32, relu: bool,
+  out: usize, outHeight: i32, outWidth: i32, outChannels: i32, slope: f32,
 ): void {
   const groupsMost = groupsOfBlock(channels);
   const zeros = panels + <usize>ceilDivide(outChannels, 8) * panelBytes(channels);
@@ -218,7 +218,7 @@ export function correlateWinograd(
         }
         storePatches(
           products, panel, table + <usize>group * 48, outPixel, <usize>outWidth * outPixel, <usize>column << 2,
-          min(8, outChannels - column), relu,
+          min(8, outChannels - column), slope,
         );
       }
       panel += panelBytes(channels);
