@@ -4,20 +4,22 @@ import {basename, dirname, extname, join, resolve} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {Command} from 'commander';
 import {imageFileBatch} from '../data/batches.js';
+import {hasMasks} from '../detectors/build.js';
 import type {Detections} from '../detectors/detector.js';
 import {RunError, UsageError} from '../errors.js';
 import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
 import {makeFolder, writeError, writeFileAtomic} from '../files/write-atomic.js';
 import type {Mask} from '../masks/mask.js';
 import {formatRunLengths} from '../masks/run-length-text.js';
-import {drawDetections} from '../report/drawing.js';
-import {addEngineOptions, type EngineFlags, parseNumber, setOption} from './flags.js';
+import {DRAWN_PARTS, type DrawingOptions, type DrawnPart, drawDetections} from '../report/drawing.js';
+import {addEngineOptions, type EngineFlags, parseChoice, parseNumber, setOption} from './flags.js';
 import {writeJson} from './output.js';
 import {openSession} from './session.js';
 
 type PredictFlags = EngineFlags & {
   readonly out: string;
   readonly minScore?: number;
+  readonly draw?: ReadonlySet<DrawnPart>;
   readonly set?: readonly string[];
 };
 
@@ -39,9 +41,18 @@ export function predictCommand(): Command {
         return score;
       },
     )
+    .option(
+      '--draw <parts>',
+      `what to draw: ${DRAWN_PARTS.join(',')} or some of them (default: all that the detector finds)`,
+      parseParts,
+    )
     .addOption(setOption())
     .action(runPredict);
   return addEngineOptions(command);
+}
+
+function parseParts(text: string): ReadonlySet<DrawnPart> {
+  return new Set(text.split(',').map(part => parseChoice('--draw', DRAWN_PARTS, part.trim())));
 }
 
 async function runPredict(run: string, images: readonly string[], flags: PredictFlags): Promise<void> {
@@ -51,20 +62,28 @@ async function runPredict(run: string, images: readonly string[], flags: Predict
   await openSession(flags);
   const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);
   const loaded = await loadDetector(run, flags.set ?? [], warn);
+  if (flags.draw?.has('masks') && !hasMasks(loaded.loaded.config.model)) {
+    throw new UsageError(
+      `--draw names masks, and the ${loaded.loaded.config.model.kind} of ${run} finds none`,
+    );
+  }
   await makeFolder(flags.out).catch((error: unknown) => {
     throw writeError(flags.out, error);
   });
+  const options: DrawingOptions = {
+    classNames: loaded.checkpoint.state.classNames,
+    minScore: flags.minScore ?? DRAWN_SCORE,
+    ...(flags.draw === undefined ? {} : {parts: flags.draw}),
+  };
   const records: object[] = [];
   let failures = 0;
   for (const [index, path] of images.entries()) {
     try {
       const detections = await detectFile(loaded, path);
       const drawing = drawings[index]!;
-      const classNames = loaded.checkpoint.state.classNames;
-      const minScore = flags.minScore ?? DRAWN_SCORE;
-      await writeFileAtomic(drawing, await drawDetections(path, detections, {classNames, minScore}));
+      await writeFileAtomic(drawing, await drawDetections(path, detections, options));
       records.push({file: path, drawing, detections: toRecords(detections, loaded)});
-      const drawn = detections.scores.filter(score => score >= minScore).length;
+      const drawn = detections.scores.filter(score => score >= options.minScore).length;
       process.stderr.write(`${path}: ${detections.scores.length} detections, ${drawn} drawn -> ${drawing}\n`);
     } catch (error) {
       // One broken image of many must not cost the others; anything else is not the image's fault.

@@ -144,8 +144,9 @@ test.serial('predict draws what it can, names the broken image, and exits with 1
   t.is(code, 1);
   t.regex(stderr, /sf: .*broken\.jpg/);
   t.regex(stderr, /none\.png/);
+  // A small image is drawn at four times its size.
   const drawn = await sharp(join(out, 'good.png')).metadata();
-  t.deepEqual([drawn.width, drawn.height], [90, 60]);
+  t.deepEqual([drawn.width, drawn.height], [360, 240]);
   const records = JSON.parse(await readFile(join(out, 'detections.json'), 'utf8'));
   t.is(records.length, 1);
 });
@@ -169,6 +170,27 @@ test.serial('Sampling-Free FoveaBox counts its points, trains, evaluates and pre
   const predicted = await runSf({env}, 'predict', out, image, '--out', join(out, 'predicted'));
   t.is(predicted.code, 0, predicted.stderr);
   t.true(existsSync(join(out, 'predicted', 'image.png')));
+});
+
+test.serial('predict draws the parts that are asked for, and refuses those it cannot', async t => {
+  const run = await trained(t);
+  const folder = await temporaryFolder(t);
+  const image = join(folder, 'plain.png');
+  const plain = sharp({create: {width: 90, height: 60, channels: 3, background: '#789'}});
+  await plain.png().toFile(image);
+  const predict = (out: string, parts: string) =>
+    runSf({env}, 'predict', run, image, '--out', join(folder, out), '--draw', parts);
+  const boxes = await predict('boxes', 'boxes, labels');
+  t.is(boxes.code, 0, boxes.stderr);
+  t.true(existsSync(join(folder, 'boxes', 'plain.png')));
+
+  const unknown = await predict('none', 'boxes,label');
+  t.is(unknown.code, 2);
+  t.is(unknown.stderr, 'sf: --draw is label; expected one of boxes, masks, labels; did you mean labels?\n');
+  const masks = await predict('none', 'masks');
+  t.is(masks.code, 2);
+  t.regex(masks.stderr, /sf: --draw names masks, and the retinanet of .* finds none\n$/);
+  t.false(existsSync(join(folder, 'none')));
 });
 
 test.serial('predict replaces no image that it is given, and no drawing by another one', async t => {
