@@ -4,9 +4,9 @@ import {basename, join} from 'node:path';
 import {Command} from 'commander';
 import {cellOf} from '../../experiments/cells.js';
 import {planRuns, type TableRow} from '../../experiments/plan.js';
-import {loadRunConfig} from '../config/load.js';
+import {type LoadedRunConfig, loadRunConfig} from '../config/load.js';
 import type {StageConfig} from '../config/stage.js';
-import {parseVariation, type StageValue} from '../config/stage-values.js';
+import {parseVariation, type StageField, type StageValue, stageShape} from '../config/stage-values.js';
 import {suggestion} from '../config/suggest.js';
 import {stagesOf} from '../detectors/build.js';
 import {UsageError} from '../errors.js';
@@ -39,11 +39,14 @@ const METRICS: readonly CocoStatName[] = ['AP', 'AP50', 'AP75', 'APs', 'APm', 'A
 const EXAMPLES = `
 Fields: sampler, classificationLoss, boxLoss, lossScaling, biasInit, scoreThreshold.
 Values: a kind (focal, guided, optimal), a kind with its number (constant:0.1, prior:0.001, fixed:0.05), or YAML
-({kind: focal, alpha: 0.25, gamma: 1}).
+({kind: focal, alpha: 0.25, gamma: 1}). A sampler without numbers takes the n and fraction of the stage's own.
 
 Example: Table 1(a) of the paper, w by pi
   sf ablate mini/retinanet --set model.stages.dense.classificationLoss.kind=cross-entropy \\
     --vary biasInit=prior:0.01,prior:0.00001 --vary lossScaling=none,constant:0.1
+
+Example: samplers of both stages of Faster R-CNN
+  sf ablate mini/faster_rcnn --vary rpn.sampler=minibatch-biased,ohem --vary roi.sampler=minibatch-biased,ohem,iou-balanced
 `;
 
 export function ablateCommand(): Command {
@@ -51,11 +54,11 @@ export function ablateCommand(): Command {
     .description('Train every combination of the given values of stage fields and print one table.')
     .argument('<config>', 'YAML file or name of a shipped config')
     .requiredOption(
-      '--vary <field=value,...>',
+      '--vary <[stage.]field=value,...>',
       'values that a stage field takes (repeatable: the product is run)',
       (text: string, previous: readonly string[] | undefined) => [...(previous ?? []), text],
     )
-    .option('--stage <name>', 'which stage (default: the first)');
+    .option('--stage <name>', 'the stage of fields without one (default: the first)');
   return addManyRunsOptions(command, 'results/ablations/<config>[-<preset>]')
     .addHelpText('after', EXAMPLES)
     .action(runAblate);
@@ -63,8 +66,7 @@ export function ablateCommand(): Command {
 
 async function runAblate(source: string, flags: AblateFlags): Promise<void> {
   const options = {...manyRunsOptions(flags), preset: flags.preset};
-  const {config} = await loadRunConfig(source, options);
-  const rows = productRows(chooseStage(stagesOf(config.model), flags.stage), flags.vary);
+  const rows = productRows(await loadRunConfig(source, options), flags);
   const session = await openSession(flags);
   const name = configName(source);
   const folder =
@@ -122,34 +124,75 @@ function configName(source: string): string {
   return name.replace(/\.[^./]*$/, '').replaceAll('/', '-');
 }
 
+/** One `--vary`: the values of one field of one stage. */
+type Variation = {
+  readonly stage: string;
+  readonly field: StageField;
+  /** How labels name the field. */
+  readonly shown: string;
+  readonly values: readonly StageValue[];
+};
+
+/** Reads FIELD=VALUE,... or STAGE.FIELD=VALUE,... */
+function readVariation(text: string, {config, sampleSizes}: LoadedRunConfig, usual?: string): Variation {
+  const [, prefix, bare] = /^\s*(\w+)\.(\w+\s*=.*)$/s.exec(text) ?? [];
+  const flag = prefix === undefined ? `--stage ${usual}` : `--vary ${text}`;
+  const [stage, {sampler}] = chooseStage(stagesOf(config.model), prefix ?? usual, flag);
+  const size = sampleSizes[stage];
+  const {field, values} = parseVariation(bare ?? text, {
+    name: stage,
+    shape: stageShape(config.model.kind, stage),
+    sample: 'n' in sampler ? {n: sampler.n, fraction: sampler.fraction} : size === undefined ? {} : {n: size},
+  });
+  return {stage, field, shown: prefix === undefined ? field : `${stage}.${field}`, values};
+}
+
 type NamedStage = readonly [name: string, stage: StageConfig];
 
-function chooseStage(stages: readonly NamedStage[], wanted: string | undefined): NamedStage {
+function chooseStage(stages: readonly NamedStage[], wanted: string | undefined, flag: string): NamedStage {
   const found = wanted === undefined ? stages[0] : stages.find(([name]) => name === wanted);
   if (found !== undefined) return found;
   const names = stages.map(([name]) => name);
-  throw new UsageError(
-    `--stage ${wanted}: this detector has no such stage${suggestion(wanted ?? '', names)}`,
-  );
+  throw new UsageError(`${flag}: this detector has no stage ${wanted}${suggestion(wanted ?? '', names)}`);
 }
 
 /** Every combination of the values, the last variation changing fastest. @throws UsageError for a field given twice. */
-function productRows([stageName, base]: NamedStage, variations: readonly string[]): readonly TableRow[] {
-  let combinations: readonly (readonly {readonly field: string; readonly value: StageValue}[])[] = [[]];
-  for (const text of variations) {
-    const {field, values} = parseVariation(text);
-    if (combinations[0]?.some(chosen => chosen.field === field)) {
-      throw new UsageError(`--vary ${text}: ${field} is varied already; give all its values in one --vary`);
+function productRows(loaded: LoadedRunConfig, {vary, stage: usual}: AblateFlags): readonly TableRow[] {
+  type Choice = Omit<Variation, 'values'> & {readonly value: StageValue};
+  let combinations: readonly (readonly Choice[])[] = [[]];
+  for (const text of vary) {
+    const {values, ...varied} = readVariation(text, loaded, usual);
+    if (combinations[0]?.some(({stage, field}) => stage === varied.stage && field === varied.field)) {
+      throw new UsageError(
+        `--vary ${text}: ${varied.field} is varied already; give all its values in one --vary`,
+      );
     }
-    combinations = combinations.flatMap(chosen => values.map(value => [...chosen, {field, value}]));
+    combinations = combinations.flatMap(chosen => values.map(value => [...chosen, {...varied, value}]));
   }
-  return combinations.map(chosen => {
-    const changes = Object.fromEntries(chosen.map(({field, value}) => [field, value.value]));
-    const label = chosen.map(({field, value}) => `${field}=${value.text}`).join(' ');
+  return combinations.map(choices => {
+    const label = choices.map(({shown, value}) => `${shown}=${value.text}`).join(' ');
     return {
       id: label.replaceAll(/[^A-Za-z0-9.=-]+/g, '_'),
       label,
-      stages: {[stageName]: {...base, ...changes} as StageConfig},
+      stages: Object.fromEntries(
+        stagesOf(loaded.config.model)
+          .filter(([name]) => choices.some(({stage}) => stage === name))
+          .map(([name, base]) => [
+            name,
+            withChoices(
+              base,
+              choices.filter(({stage}) => stage === name),
+            ),
+          ]),
+      ),
     };
   });
+}
+
+function withChoices(
+  base: StageConfig,
+  choices: readonly {readonly field: StageField; readonly value: StageValue}[],
+): StageConfig {
+  const changes = Object.fromEntries(choices.map(({field, value}) => [field, value.value]));
+  return {...base, ...changes} as StageConfig;
 }

@@ -1,7 +1,9 @@
 /** Short forms of stage fields for the command line: `focal`, `constant:0.1`, `fixed:0.05`, or YAML in full. */
 import {parse} from 'yaml';
+import {z} from 'zod';
 import {UsageError} from '../errors.js';
 import {canonical} from './load.js';
+import {type ModelConfig, runSchema} from './run.js';
 import {STAGE_FIELDS, type StageConfig, stageSchema} from './stage.js';
 import {suggestion} from './suggest.js';
 
@@ -36,11 +38,32 @@ const MAIN_NUMBER: Readonly<Record<string, string>> = {
   fixed: 'theta',
 };
 
+/** The stage whose field is varied. */
+export type VariedStage = {
+  readonly name: string;
+  /** What its fields may be: less than those of other stages in a RoI-subnet. */
+  readonly shape: Readonly<Record<StageField, z.core.$ZodType>>;
+  /** Size and share of samples where a value does not say them: the stage's own, before those of the papers. */
+  readonly sample: {readonly n?: number; readonly fraction?: number};
+};
+
+const ANY_STAGE: VariedStage = {name: '', shape: stageSchema.shape, sample: {}};
+
+/** What the fields of a stage may be in a detector of that kind. */
+export function stageShape(detector: ModelConfig['kind'], stage: string): VariedStage['shape'] {
+  const model = runSchema.shape.model.options.find(({shape}) => shape.kind.value === detector);
+  const stages: Readonly<Record<string, z.ZodObject<VariedStage['shape']>>> = model?.shape.stages.shape ?? {};
+  return stages[stage]?.shape ?? stageSchema.shape;
+}
+
 /**
  * Reads `field=value,value,...`: the values that one field takes in an ablation.
  * @throws UsageError for a field, kind or number that does not exist, naming the nearest.
  */
-export function parseVariation(text: string): {
+export function parseVariation(
+  text: string,
+  stage: VariedStage = ANY_STAGE,
+): {
   readonly field: StageField;
   readonly values: readonly StageValue[];
 } {
@@ -54,7 +77,7 @@ export function parseVariation(text: string): {
   }
   const values = splitOutsideBraces(text.slice(equals + 1)).map(part => ({
     text: part,
-    value: checkedValue(field, part, text),
+    value: checkedValue(stage, field, part, text),
   }));
   if (values.length === 0) throw new UsageError(`--vary ${text}: there is no value after the =`);
   const seen = new Map<string, string>();
@@ -79,12 +102,29 @@ function splitOutsideBraces(text: string): readonly string[] {
   return parts.map(part => part.trim()).filter(part => part !== '');
 }
 
-function checkedValue(field: StageField, part: string, flag: string): StageConfig[StageField] {
-  const value = part.startsWith('{') ? parseMap(part, flag) : shortForm(field, part, flag);
+function checkedValue(
+  stage: VariedStage,
+  field: StageField,
+  part: string,
+  flag: string,
+): StageConfig[StageField] {
+  const value = part.startsWith('{') ? parseMap(part, flag) : shortForm(stage, field, part, flag);
   const parsed = stageSchema.shape[field].safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new UsageError(`--vary ${flag}: ${part} is no ${field}: ${issue?.path.join('.')} ${issue?.message}`);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new UsageError(
+      `--vary ${flag}: ${part} is no ${field}: ${issue?.path.join('.')} ${issue?.message}`,
+    );
+  }
+  if (!z.safeParse(stage.shape[field], parsed.data).success) {
+    const kinds = Object.entries(USUAL[field]).filter(
+      ([kind, usual]) => z.safeParse(stage.shape[field], {kind, ...usual}).success,
+    );
+    throw new UsageError(
+      `--vary ${flag}: stage ${stage.name} has no ${field} ${part}; valid: ${kinds.map(([kind]) => kind).join(', ')}`,
+    );
+  }
+  return parsed.data;
 }
 
 function parseMap(part: string, flag: string): unknown {
@@ -95,7 +135,7 @@ function parseMap(part: string, flag: string): unknown {
   }
 }
 
-function shortForm(field: StageField, part: string, flag: string): unknown {
+function shortForm({sample}: VariedStage, field: StageField, part: string, flag: string): unknown {
   const [kind = '', number] = part.split(':');
   const kinds = USUAL[field];
   const usual = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
@@ -104,11 +144,12 @@ function shortForm(field: StageField, part: string, flag: string): unknown {
       `--vary ${flag}: ${field} has no kind ${kind}${suggestion(kind, Object.keys(kinds))}`,
     );
   }
-  if (number === undefined) return {kind, ...usual};
+  const numbers = 'fraction' in usual ? {...usual, ...sample} : usual;
+  if (number === undefined) return {kind, ...numbers};
   const key = MAIN_NUMBER[kind];
   const value = Number(number);
   if (key === undefined || number.trim() === '' || !Number.isFinite(value)) {
     throw new UsageError(`--vary ${flag}: ${part} has a number that ${kind} does not take`);
   }
-  return {kind, ...usual, [key]: value};
+  return {kind, ...numbers, [key]: value};
 }

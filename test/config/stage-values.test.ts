@@ -1,5 +1,5 @@
 import test from 'ava';
-import {parseVariation} from '../../src/config/stage-values.js';
+import {parseVariation, stageShape} from '../../src/config/stage-values.js';
 import {UsageError} from '../../src/errors.js';
 
 const valuesOf = (text: string): readonly unknown[] => parseVariation(text).values.map(({value}) => value);
@@ -56,4 +56,40 @@ test('numbers out of range are refused with the field that they are in', t => {
     t.true(error.message.includes(` is no sampler: ${field} `), error.message);
     t.false(error.message.includes('\n'));
   }
+});
+
+test('a sampler without numbers takes those of its stage, and a number that is given stands', t => {
+  const stage = {name: 'roi', shape: stageShape('faster-rcnn', 'roi'), sample: {n: 128, fraction: 0.3}};
+  const values = parseVariation('sampler=all,ohem,iou-balanced:64,{kind: ohem, n: 8, fraction: 0.5}', stage);
+  t.deepEqual(
+    values.values.map(({value}) => value),
+    [
+      {kind: 'all'},
+      {kind: 'ohem', n: 128, fraction: 0.3},
+      {...LIBRA, n: 64, fraction: 0.3},
+      {kind: 'ohem', n: 8, fraction: 0.5},
+    ],
+  );
+});
+
+test('a RoI-subnet has less to choose from than other stages', t => {
+  const roi = (detector: Parameters<typeof stageShape>[0]) => ({
+    name: 'roi',
+    shape: stageShape(detector, 'roi'),
+    sample: {},
+  });
+  t.throws(() => parseVariation('scoreThreshold=fixed,adaptive', roi('cascade-rcnn')), {
+    instanceOf: UsageError,
+    message: '--vary scoreThreshold=fixed,adaptive: stage roi has no scoreThreshold adaptive; valid: fixed',
+  });
+  t.throws(() => parseVariation('classificationLoss=focal', roi('mask-rcnn')), {
+    message:
+      '--vary classificationLoss=focal: stage roi has no classificationLoss focal; valid: cross-entropy',
+  });
+  const rpn = {name: 'rpn', shape: stageShape('faster-rcnn', 'rpn'), sample: {}};
+  t.deepEqual(parseVariation('classificationLoss=focal', rpn).values[0]?.value, {
+    kind: 'focal',
+    alpha: 0.25,
+    gamma: 2,
+  });
 });
