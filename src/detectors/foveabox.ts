@@ -10,6 +10,7 @@ import type {FoveaBoxConfig} from '../config/foveabox.js';
 import type {Batch, ImageBatch} from '../data/batch.js';
 import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
 import {Parameters} from '../layers/parameters.js';
+import {Phase} from '../layers/phase.js';
 import {Random} from '../random/random.js';
 import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
@@ -30,7 +31,8 @@ export function foveabox(config: FoveaBoxConfig, options: DetectorOptions): Dete
   const {bias} = initialBias(dense.biasInit, imbalance, classes);
 
   const parameters = new Parameters();
-  const scope = {parameters, seed};
+  const phase = new Phase();
+  const scope = {parameters, seed, phase};
   const backbone = resnet(scope, config.backbone, options.inputStd, 3);
   const pyramid = fpn(scope, config.fpn, backbone.channels);
   const head = retinaHead(scope, config.head, {
@@ -45,7 +47,7 @@ export function foveabox(config: FoveaBoxConfig, options: DetectorOptions): Dete
   return {
     parameters,
 
-    losses(batch: Batch) {
+    losses: phase.training((batch: Batch) => {
       const [, height, width] = batch.images.shape;
       // Comes first so that the host labels while the device computes, and because a sampler may go by the losses.
       const predictions = predict(batch.images);
@@ -60,7 +62,7 @@ export function foveabox(config: FoveaBoxConfig, options: DetectorOptions): Dete
         lossesOf: labels => readExampleLosses(dense.classificationLoss, predictions.logits, labels),
       });
       return {dense: lossesOf(predictions, examples)};
-    },
+    }),
 
     async detect({images, infos}: ImageBatch): Promise<readonly Detections[]> {
       const [, height, width] = images.shape;
