@@ -55,6 +55,8 @@ export function resnet(
   const bottleneck = config.depth >= 50;
   const widen = (channels: number) => Math.max(1, Math.round(channels * config.width));
   const trainableFrom = (stage: number) => stage > config.freezeAt;
+  /** Norms that do not measure what passes through them keep whatever variance the first weights give it. */
+  const hasNoStatistics = config.norm.kind === 'frozen-bn' || config.norm.kind === 'fixed-bn';
   const blocks = BLOCKS[config.depth];
   const totalBlocks = blocks.reduce((sum, count) => sum + count, 0);
 
@@ -66,7 +68,7 @@ export function resnet(
     norm: config.norm,
     relu: true,
     initial: {kind: 'kaiming-normal'},
-    normScale: config.norm.kind === 'frozen-bn' ? inputStd / IMAGE_DEVIATION : 1,
+    normScale: hasNoStatistics ? inputStd / IMAGE_DEVIATION : 1,
     trainable: trainableFrom(1),
   });
 
@@ -82,7 +84,7 @@ export function resnet(
         outChannels,
         stride: block === 0 && index > 0 ? 2 : 1,
         trainable: trainableFrom(index + 2),
-        branchScale: config.norm.kind === 'frozen-bn' ? 1 / Math.sqrt(totalBlocks) : 1,
+        branchScale: hasNoStatistics ? 1 / Math.sqrt(totalBlocks) : 1,
       });
       inChannels = outChannels;
       return layer;

@@ -8,6 +8,8 @@ const positive = z.number().positive();
 export const normSchema = z.discriminatedUnion('kind', [
   /** Batch norm whose statistics and affine parameters are constants. */
   z.strictObject({kind: z.literal('frozen-bn')}),
+  /** Batch norm whose statistics are constants, while multiplier and offset are trained (`norm_eval` of mmdetection). */
+  z.strictObject({kind: z.literal('fixed-bn'), epsilon: positive}),
   z.strictObject({kind: z.literal('group-norm'), groups: positiveInt}),
   /** Statistics of the batch in training, running averages of them in detection. */
   z.strictObject({

@@ -7,7 +7,7 @@ import {addRelu} from '../engine/ops/add-relu.js';
 import {convolution} from '../engine/ops/convolution.js';
 import {groupNorm} from '../engine/ops/group-norm.js';
 import {RunError} from '../errors.js';
-import {batchNormLayer} from './batch-norm-layer.js';
+import {batchNormLayer, fixedNormLayer} from './batch-norm-layer.js';
 import {type InitialFilter, initialFilter} from './initial.js';
 import type {Parameters} from './parameters.js';
 import type {Phase} from './phase.js';
@@ -90,6 +90,17 @@ export function convolutionLayer(
       const shift = channelVector('norm.shift', 'norm', 0, false);
       return (x, residual) =>
         convolution(x, filter, {stride, padding, scale, bias: shift, ...activation, ...join(residual)});
+    }
+    case 'fixed-bn': {
+      const affine = fixedNormLayer(scope, name, {...norm, channels: outChannels, normScale, trainable});
+      return (x, residual) =>
+        tf.tidy(() => {
+          const {scale, bias} = affine();
+          const after = {stride, padding, bias, ...activation, ...join(residual)};
+          if (!trainable) return convolution(x, filter, {...after, scale});
+          // The fused scale has no gradient, a product with the filter has.
+          return convolution(x, tf.mul(filter, scale), after);
+        });
     }
     case 'group-norm': {
       const {groups} = norm;

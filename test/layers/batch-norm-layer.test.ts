@@ -122,3 +122,57 @@ ava('a model without a phase cannot have a batch norm, and the phase ends with a
   );
   t.false(phase.isTraining);
 });
+
+const fixed: Norm = {kind: 'fixed-bn', epsilon: 0.5};
+
+/** Averages of 2 and 3.5, so that the norm divides by sqrt(3.5 + 0.5) = 2; a multiplier of 3, an offset of 1. */
+function setNorm(parameters: Parameters): void {
+  for (const [name, value] of Object.entries({weight: 3, bias: 1, running_mean: 2, running_var: 3.5})) {
+    tf.tidy(() => parameters.get(`layer.norm.${name}`).variable.assign(tf.tensor1d([value])));
+  }
+}
+
+test('a norm of fixed statistics is the same in training, which moves no average; its map learns', t => {
+  const before = tf.memory().numTensors;
+  const scope = scopeOf();
+  const {parameters, phase} = scope;
+  const layer = convolutionLayer(scope, 'layer', {...options, norm: fixed, relu: false});
+  setFilter(parameters, 1);
+  setNorm(parameters);
+  const run = (): number[] => tf.tidy(() => [...layer(image()).dataSync()]);
+  // 3 (x - 2) / 2 + 1
+  for (const found of [run(), phase.training(run)()]) {
+    t.true(relativeDifference(found, [-0.5, 1, 2.5, 7]) < 1e-6);
+  }
+  t.deepEqual([...values(parameters, 'running_mean'), ...values(parameters, 'running_var')], [2, 3.5]);
+
+  const learned = ['layer.weight', 'layer.norm.weight', 'layer.norm.bias'];
+  t.deepEqual(
+    parameters.trainable.map(({name}) => name),
+    learned,
+  );
+  const variables = learned.map(name => parameters.get(name).variable);
+  const {value, grads} = phase.training(() =>
+    tf.variableGrads(() => tf.tidy(() => tf.sum<tf.Scalar>(layer(image()))), variables),
+  )();
+  // Sums over x = 1, 2, 3, 6: of 3 x / 2 for the filter, of (x - 2) / 2 for the multiplier, of 1 for the offset.
+  const gradients = variables.map(variable => grads[variable.name]!.dataSync()[0]!);
+  t.true(relativeDifference(gradients, [18, 2, 4]) < 1e-6, `${gradients}`);
+  tf.dispose([value, grads]);
+  parameters.dispose();
+  t.is(tf.memory().numTensors, before);
+});
+
+test('frozen, a norm of fixed statistics computes the same and learns nothing', t => {
+  const scope = scopeOf();
+  const layer = convolutionLayer(scope, 'layer', {...options, norm: fixed, trainable: false});
+  setFilter(scope.parameters, 1);
+  setNorm(scope.parameters);
+  t.deepEqual(scope.parameters.trainable, []);
+  const before = tf.memory().numTensors;
+  const found = tf.tidy(() => [...layer(image(), tf.fill([2, 1, 2, 1], -1)).dataSync()]);
+  // The above less 1, through the leaky ReLU.
+  t.true(relativeDifference(found, [-0.15, 0, 1.5, 6]) < 1e-6);
+  t.is(tf.memory().numTensors, before);
+  scope.parameters.dispose();
+});
