@@ -138,8 +138,9 @@ class TrainDisplay implements RunListener {
   };
 
   readonly onStart = ({train, val, imbalance, parameters, startIteration}: RunStart): void => {
+    const classes = train.classNames.length;
     const lines = [
-      `train on ${train.name} (${train.images.length} images, ${train.classNames.length} classes), ` +
+      `train on ${train.name} (${train.images.length} images, ${classes} ${classes === 1 ? 'class' : 'classes'}), ` +
         `evaluate on ${val.name} (${val.images.length} images), ${(parameters / 1e6).toFixed(2)} M parameters`,
       ...Object.entries(imbalance).map(
         ([stage, {examples, foreground}]) =>

@@ -153,12 +153,23 @@ function explainUnknownKey(
 }
 
 /**
- * One line for the first thing that is wrong, unknown keys before others, since a mistyped key also leaves one missing.
+ * The first thing that is wrong: unknown keys before others, since a mistyped key also leaves one missing; but a kind that
+ * cannot be before its keys, which are unknown for that reason.
+ */
+function firstOf(issues: readonly Issue[]): Issue | undefined {
+  const unknown = issues.find(issue => issue.code === 'unrecognized_keys');
+  if (unknown === undefined) return issues[0];
+  const ofKind = [...unknown.path, 'kind'].join('.');
+  return issues.find(({path}) => path.join('.') === ofKind) ?? unknown;
+}
+
+/**
+ * One line for the first thing that is wrong.
  * @param value the plain value of `tree`, which `schema` has refused with `issues`.
  */
 export function explain(issues: readonly Issue[], schema: Schema, value: unknown, tree: Tree): UsageError {
   const found = issues.flatMap(insideOption);
-  const first = found.find(issue => issue.code === 'unrecognized_keys') ?? found[0];
+  const first = firstOf(found);
   if (first === undefined) throw new Error('explain needs an issue');
   const others = found.length > 1 ? ` (and ${found.length - 1} more)` : '';
   if (first.code === 'unrecognized_keys') {

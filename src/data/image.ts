@@ -192,7 +192,7 @@ function readFailure(error: unknown): string {
   switch (errorCode(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return 'there is no such file; check the images folder of the data set';
+      return 'there is no such file; check the path, or the images folder of the data set';
     case 'EACCES':
     case 'EPERM':
       return 'no permission';

@@ -195,6 +195,14 @@ const wrong: readonly (readonly [override: string, message: (flag: string) => st
   ['__proto__.x=1', flag => `${flag}: __proto__ is no key of a config`],
 ];
 
+test('a kind that a stage cannot have is named before the keys that come with it', async t => {
+  const override = 'model.stages.roi.classificationLoss={kind: focal, alpha: 0.25, gamma: 2}';
+  await t.throwsAsync(loadRunConfig('faster_rcnn_R_50_FPN_1x', {overrides: [override]}), {
+    instanceOf: UsageError,
+    message: `model.stages.roi.classificationLoss.kind is "focal" in --set ${override}; expected cross-entropy (and 1 more)`,
+  });
+});
+
 for (const [override, message] of wrong) {
   test(`refused in one line: --set ${override}`, async t => {
     await t.throwsAsync(loadRunConfig('mini/retinanet', {overrides: [override]}), {

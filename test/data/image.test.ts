@@ -128,7 +128,7 @@ test('what cannot be decoded is named, with the cause', async t => {
     [
       'missing.jpg',
       null,
-      /^cannot read image .*missing\.jpg: there is no such file; check the images folder/,
+      /^cannot read image .*missing\.jpg: there is no such file; check the path/,
     ],
     [
       'drawing.svg',
