@@ -4,7 +4,7 @@ import {dumpConfig} from '../src/config/dump.js';
 import {configHash, type LoadedRunConfig, loadRunConfig} from '../src/config/load.js';
 import type {NormaliserConfig} from '../src/config/network.js';
 import type {ModelConfig, RunConfig} from '../src/config/run.js';
-import type {StageConfig} from '../src/config/stage.js';
+import type {AnyStageConfig} from '../src/config/yolov3.js';
 import {stagesOf} from '../src/detectors/build.js';
 import {needsImbalance} from '../src/detectors/imbalance.js';
 import {readEvaluation} from '../src/evaluate/evaluation-files.js';
@@ -14,7 +14,7 @@ export type TableRow = {
   readonly id: string;
   readonly label: string;
   /** The six fields of every stage that the row sets. */
-  readonly stages: Readonly<Record<string, StageConfig>>;
+  readonly stages: Readonly<Record<string, AnyStageConfig>>;
   /** What the losses of a two-stage detector's stages are divided by, where rows differ in that too. */
   readonly normalisers?: Readonly<Record<string, NormaliserConfig>>;
 };
@@ -171,6 +171,8 @@ function withoutThreshold(model: ModelConfig): ModelConfig {
     case 'mask-rcnn':
     case 'cascade-rcnn':
       return {...model, stages: {...model.stages, roi: {...model.stages.roi, scoreThreshold}}};
+    case 'yolov3':
+      return {...model, stages: {dense: {...model.stages.dense, scoreThreshold}}};
   }
 }
 

@@ -4,10 +4,12 @@ import {basename, join} from 'node:path';
 import {Command} from 'commander';
 import {cellOf} from '../../experiments/cells.js';
 import {planRuns, type TableRow} from '../../experiments/plan.js';
+
 import {type LoadedRunConfig, loadRunConfig} from '../config/load.js';
-import type {StageConfig} from '../config/stage.js';
 import {parseVariation, type StageField, type StageValue, stageShape} from '../config/stage-values.js';
+
 import {suggestion} from '../config/suggest.js';
+import type {AnyStageConfig} from '../config/yolov3.js';
 import {stagesOf} from '../detectors/build.js';
 import {UsageError} from '../errors.js';
 import type {CocoStatName} from '../evaluate/coco-stats.js';
@@ -147,7 +149,7 @@ function readVariation(text: string, {config, sampleSizes}: LoadedRunConfig, usu
   return {stage, field, shown: prefix === undefined ? field : `${stage}.${field}`, values};
 }
 
-type NamedStage = readonly [name: string, stage: StageConfig];
+type NamedStage = readonly [name: string, stage: AnyStageConfig];
 
 function chooseStage(stages: readonly NamedStage[], wanted: string | undefined, flag: string): NamedStage {
   const found = wanted === undefined ? stages[0] : stages.find(([name]) => name === wanted);
@@ -190,9 +192,9 @@ function productRows(loaded: LoadedRunConfig, {vary, stage: usual}: AblateFlags)
 }
 
 function withChoices(
-  base: StageConfig,
+  base: AnyStageConfig,
   choices: readonly {readonly field: StageField; readonly value: StageValue}[],
-): StageConfig {
+): AnyStageConfig {
   const changes = Object.fromEntries(choices.map(({field, value}) => [field, value.value]));
-  return {...base, ...changes} as StageConfig;
+  return {...base, ...changes} as AnyStageConfig;
 }

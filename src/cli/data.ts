@@ -1,35 +1,26 @@
 /** `sf data`: what a data set holds, whether it is sound, and the generated one as files. */
-import {Command, Option} from 'commander';
-import {loadRunConfig} from '../config/load.js';
-import {loadMachine} from '../config/machine.js';
-import type {InputConfig, RunConfig} from '../config/run.js';
+import {Command} from 'commander';
+import type {InputConfig} from '../config/run.js';
 import {checkDataset} from '../data/check.js';
-import type {Dataset} from '../data/dataset.js';
-import {type DatasetContext, openDataset, parseDataFlag} from '../data/open.js';
 import {exportShapes} from '../data/shapes-folder.js';
 import {datasetStats, imbalanceStats} from '../data/stats.js';
 import {formatImbalance, formatReport, formatStats} from '../data/stats-text.js';
 import {modelImbalance} from '../detectors/imbalance.js';
-import {UsageError, visibleText} from '../errors.js';
-import {dataOption, jsonOption, parseChoice, parseWhole, presetOption, setOption} from './flags.js';
+import {anchorsCommand} from './data-anchors.js';
+import {
+  addDataOptions,
+  type DataFlags,
+  openFlaggedData,
+  readDataConfig,
+  warnOfNotices,
+  wholeOption,
+} from './data-flags.js';
 import {progressBar, writeJson, writeOut} from './output.js';
-
-const SPLITS = ['train', 'val'] as const;
-type Split = (typeof SPLITS)[number];
 
 /** The paper's detector: what N and N_f are counted for where no config is given. */
 const DEFAULT_CONFIG = 'retinanet_R_50_FPN_1x';
 
 const FOUND_ERRORS = 1;
-
-type DataFlags = {
-  readonly data?: string;
-  readonly config?: string;
-  readonly preset?: string;
-  readonly set?: readonly string[];
-  readonly split?: Split;
-  readonly json?: string;
-};
 
 type ShapesFlags = {
   readonly out: string;
@@ -40,55 +31,10 @@ type ShapesFlags = {
   readonly seed?: number;
 };
 
-function splitOption(): Option {
-  return new Option('--split <name>', 'train or val (default: train)').argParser(
-    (text): Split => parseChoice('--split', SPLITS, text),
-  );
-}
-
-function wholeOption(flag: string, description: string, least: number): Option {
-  return new Option(`${flag} <n>`, description).argParser(text => parseWhole(flag, least, text));
-}
-
-async function readConfig({config, preset, set}: DataFlags): Promise<RunConfig> {
-  const options = {overrides: set ?? [], ...(preset === undefined ? {} : {preset})};
-  return (await loadRunConfig(config ?? DEFAULT_CONFIG, options)).config;
-}
-
-/** The data set of `--data`, else that of the config. */
-async function openFlagged(flags: DataFlags, config: RunConfig): Promise<Dataset> {
-  if (flags.data === undefined && flags.config === undefined)
-    throw new UsageError(
-      'which data set? give --data (coco:DIR, voc:DIR, shapes or a YAML file) or --config',
-    );
-  const {machine} = await loadMachine();
-  const data = flags.data === undefined ? config.data : parseDataFlag(flags.data);
-  const bars = new Map<number, ReturnType<typeof progressBar>>();
-  const context: DatasetContext = {
-    cacheDir: machine.cache,
-    dataRoot: machine.dataRoot,
-    onProgress: (done, total) => {
-      const bar = bars.get(total) ?? progressBar({label: 'shapes', total, unit: 'images'});
-      bars.set(total, bar);
-      bar.update(done);
-    },
-  };
-  try {
-    return await openDataset(data[flags.split ?? 'train'], context);
-  } finally {
-    for (const bar of bars.values()) bar.stop();
-  }
-}
-
-function warnOf({notices}: Dataset): void {
-  for (const {kind, count, example} of notices)
-    process.stderr.write(`warning: ${visibleText(`${kind}: ${count}, such as ${example}`)}\n`);
-}
-
 async function showStats(flags: DataFlags): Promise<void> {
-  const config = await readConfig(flags);
-  const dataset = await openFlagged(flags, config);
-  warnOf(dataset);
+  const config = await readDataConfig(flags, DEFAULT_CONFIG);
+  const dataset = await openFlaggedData(flags, config);
+  warnOfNotices(dataset);
   const stats = datasetStats(dataset);
   const {model, input} = config;
   const imbalance = imbalanceStats(modelImbalance(model, input, dataset), dataset.classNames.length);
@@ -109,7 +55,7 @@ function trainingSizeText({resize}: InputConfig): string {
 }
 
 async function check(flags: DataFlags): Promise<void> {
-  const dataset = await openFlagged(flags, await readConfig(flags));
+  const dataset = await openFlaggedData(flags, await readDataConfig(flags, DEFAULT_CONFIG));
   const bar = progressBar({label: 'check', total: dataset.images.length, unit: 'images'});
   const report = await checkDataset(dataset, {onProgress: done => bar.update(done)}).finally(() =>
     bar.stop(),
@@ -132,29 +78,20 @@ export function dataCommand(): Command {
   const data = new Command('data')
     .summary('show what a data set holds, check it, or write the generated one')
     .description('Show what a data set holds, check it, or write the generated one.');
-  const shared = (command: Command) =>
-    command
-      .addOption(dataOption())
-      .addOption(
-        new Option('--config <config>', 'take data and detector of this config, a file or shipped name'),
-      )
-      .addOption(presetOption())
-      .addOption(setOption())
-      .addOption(splitOption())
-      .addOption(jsonOption());
-  shared(data.command('stats'))
+  addDataOptions(data.command('stats'))
     .summary('images, boxes, classes, sizes, N, N_f, N / N_f and the optimal bias')
     .description(
       `Count images, boxes, classes and sizes, and the anchors or points of the config's detector (default: ${DEFAULT_CONFIG}): ` +
         'N, N_f, N / N_f, optimal pi and bias.',
     )
     .action(showStats);
-  shared(data.command('check'))
+  addDataOptions(data.command('check'))
     .summary('find broken images, wrong sizes, bad boxes and ids')
     .description(
       'Decode every image and check every object; nothing is changed. Exit code 1 if there are errors.',
     )
     .action(check);
+  data.addCommand(anchorsCommand());
   data
     .command('shapes')
     .summary('write the generated data set as a COCO folder')

@@ -73,10 +73,13 @@ export const boxCoderSchema = z.strictObject({weights: z.tuple([positive, positi
 
 /** What the sums of a stage's losses are divided by. N_f foreground examples, N examples, B images of the mini-batch. */
 export const normaliserSchema = z.strictObject({
-  /** Eq. 1 and 2 divide by N_f; maskrcnn-benchmark and the authors' release by N_f + B; two-stage baselines by N. */
-  classification: z.enum(['foreground', 'foreground+images', 'examples']),
-  /** By N_f, by the 4 N_f box coordinates (maskrcnn-benchmark's RetinaNet), or by N (two-stage baselines). */
-  box: z.enum(['foreground', 'coordinates', 'examples']),
+  /**
+   * Eq. 1 and 2 divide by N_f; maskrcnn-benchmark and the authors' release by N_f + B; two-stage baselines by N; darknet by
+   * B.
+   */
+  classification: z.enum(['foreground', 'foreground+images', 'examples', 'images']),
+  /** By N_f, by the 4 N_f box coordinates (maskrcnn-benchmark's RetinaNet), by N (two-stage baselines), or by B (darknet). */
+  box: z.enum(['foreground', 'coordinates', 'examples', 'images']),
 });
 
 /** Two towers over every level, one for classes and one for boxes. */

@@ -3,6 +3,7 @@ import {z} from 'zod';
 import {foveaboxSchema} from './foveabox.js';
 import {retinanetSchema} from './network.js';
 import {cascadeRcnnSchema, fasterRcnnSchema, maskRcnnSchema} from './two-stage.js';
+import {yolov3Schema} from './yolov3.js';
 
 const positiveInt = z.int().positive();
 const positive = z.number().positive();
@@ -91,6 +92,7 @@ export const runSchema = z.strictObject({
     fasterRcnnSchema,
     maskRcnnSchema,
     cascadeRcnnSchema,
+    yolov3Schema,
   ]),
   data: z.strictObject({train: dataSetSchema, val: dataSetSchema}),
   input: inputSchema,

@@ -1,12 +1,13 @@
 /** From the model section of a run to a detector: the one place that knows every detector. */
 import * as tf from '@tensorflow/tfjs';
 import type {InputConfig, ModelConfig} from '../config/run.js';
-import type {StageConfig} from '../config/stage.js';
+import type {AnyStageConfig} from '../config/yolov3.js';
 import {cascadeRcnn} from './cascade-rcnn.js';
 import type {Detector, DetectorOptions} from './detector.js';
 import {fasterRcnn} from './faster-rcnn.js';
 import {foveabox} from './foveabox.js';
 import {retinanet} from './retinanet.js';
+import {yolov3} from './yolov3.js';
 
 /** @throws UsageError when a stage's fields need the imbalance of a training set that has no foreground. */
 export function buildDetector(config: ModelConfig, options: DetectorOptions): Detector {
@@ -26,11 +27,13 @@ function detectorOf(config: ModelConfig, options: DetectorOptions): Detector {
       return fasterRcnn(config, options);
     case 'cascade-rcnn':
       return cascadeRcnn(config, options);
+    case 'yolov3':
+      return yolov3(config, options);
   }
 }
 
 /** Stages by name, in the order of the computation. */
-export function stagesOf(config: ModelConfig): readonly (readonly [name: string, stage: StageConfig])[] {
+export function stagesOf(config: ModelConfig): readonly (readonly [name: string, stage: AnyStageConfig])[] {
   switch (config.kind) {
     case 'retinanet':
     case 'foveabox':
@@ -42,6 +45,8 @@ export function stagesOf(config: ModelConfig): readonly (readonly [name: string,
         ['rpn', config.stages.rpn],
         ['roi', config.stages.roi],
       ];
+    case 'yolov3':
+      return [['dense', config.stages.dense]];
   }
 }
 
@@ -51,6 +56,7 @@ export function hasMasks(config: ModelConfig): boolean {
     case 'retinanet':
     case 'foveabox':
     case 'faster-rcnn':
+    case 'yolov3':
       return false;
     case 'mask-rcnn':
       return true;

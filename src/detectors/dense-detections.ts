@@ -139,11 +139,14 @@ async function readRows(x: tf.Tensor3D, positions: readonly Int32Array[]): Promi
 /** Predictions [n, 4] of the anchors or points at `positions` [n] as boxes [n, 4], neither clipped nor rounded. */
 export type DecodeCandidates = (deltas: Float32Array, positions: Int32Array) => Float32Array;
 
-export type DetectionOptions = Pick<DenseInferenceConfig, 'nmsThreshold' | 'maxDetections'>;
+export type DetectionOptions = Pick<DenseInferenceConfig, 'nmsThreshold' | 'maxDetections'> & {
+  /** Whether boxes suppress one another as they are cut to the image, or as they are predicted (darknet). Default: cut. */
+  readonly suppress?: 'clipped' | 'predicted';
+};
 
 /**
  * Candidates of one image decoded and clipped to it, non-maximum suppression a class, at most `maxDetections`; boxes in
- * pixels of the image file.
+ * pixels of the image file. Those without a part in the image are dropped.
  */
 export function denseDetections(
   candidates: Candidates,
@@ -156,13 +159,19 @@ export function denseDetections(
   const withArea = Int32Array.from(candidates.positions.keys()).filter(
     i => clipped[4 * i + 2]! > clipped[4 * i]! && clipped[4 * i + 3]! > clipped[4 * i + 1]!,
   );
-  const boxes = gatherBoxes(clipped, withArea);
+  const boxes = gatherBoxes(options.suppress === 'predicted' ? decoded : clipped, withArea);
   const scores = Float32Array.from(withArea, i => 1 / (1 + Math.exp(-candidates.logits[i]!)));
   const classes = withArea.map(i => candidates.classes[i]! + 1);
   const kept = classwiseNms(boxes, scores, classes, options.nmsThreshold, options.maxDetections);
   return {
     imageId: info.imageId,
-    boxes: toFilePixels(gatherBoxes(boxes, kept), info),
+    boxes: toFilePixels(
+      gatherBoxes(
+        clipped,
+        kept.map(index => withArea[index]!),
+      ),
+      info,
+    ),
     scores: Float32Array.from(kept, index => scores[index]!),
     classes: kept.map(index => classes[index]!),
   };

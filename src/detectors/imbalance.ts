@@ -1,9 +1,11 @@
 /** N and N_f of a training set for every stage whose fields ask for them (Sec. 3.2), without a forward pass. */
 import {anchorCache, RETINANET_STRIDES} from '../boxes/anchors.js';
 import {countFoveae} from '../boxes/fovea-assignment.js';
+import {assignedPredictions} from '../boxes/yolo-assignment.js';
+import {yoloGrid} from '../boxes/yolo-grid.js';
 import type {AnchorsConfig, MatcherConfig} from '../config/network.js';
 import type {InputConfig, ModelConfig, RunConfig} from '../config/run.js';
-import type {StageConfig} from '../config/stage.js';
+import type {AnyStageConfig, YoloV3Config} from '../config/yolov3.js';
 import type {Dataset} from '../data/dataset.js';
 import {paddedSize} from '../data/resize.js';
 import {imageTargets, trainableImages} from '../data/targets.js';
@@ -45,6 +47,8 @@ function exampleCounter(model: ModelConfig): (image: CountedImage) => Imbalance 
     case 'mask-rcnn':
     case 'cascade-rcnn':
       return countAnchors(model.rpn, RPN_STRIDES);
+    case 'yolov3':
+      return countPredictions(model);
   }
 }
 
@@ -57,6 +61,18 @@ function countAnchors(
 }
 
 /**
+ * All predictions, and those that objects are assigned to. Which ones are ignored depends on what is predicted: they count as
+ * background, and are a few in ten thousand.
+ */
+function countPredictions({anchors}: YoloV3Config): (image: CountedImage) => Imbalance {
+  return ({height, width, boxes}) => {
+    const grid = yoloGrid(anchors, {height, width});
+    const assigned = new Set(assignedPredictions(grid, boxes).filter(prediction => prediction >= 0));
+    return {examples: grid.predictions, foreground: assigned.size};
+  };
+}
+
+/**
  * By stage name; empty where no stage needs it, since counting a large data set takes minutes, or where it is known. A
  * RoI-subnet's examples are proposals, which depend on the training: there is nothing to count beforehand.
  */
@@ -65,13 +81,13 @@ export function measureImbalance(
   dataset: Dataset,
   known: Readonly<Record<string, Imbalance>> = {},
 ): Readonly<Record<string, Imbalance>> {
-  const [[first, stage]] = stagesOf(model) as readonly [readonly [string, StageConfig]];
+  const [[first, stage]] = stagesOf(model) as readonly [readonly [string, AnyStageConfig]];
   return needsImbalance(stage) && known[first] === undefined
     ? {[first]: modelImbalance(model, input, dataset)}
     : {};
 }
 
 /** Whether a stage's bias or threshold is computed from N and N_f. */
-export function needsImbalance(stage: StageConfig): boolean {
+export function needsImbalance(stage: AnyStageConfig): boolean {
   return stage.biasInit.kind === 'optimal' || stage.scoreThreshold.kind === 'adaptive';
 }

@@ -91,11 +91,13 @@ export function normalise(
     foreground: Math.max(1, foreground),
     'foreground+images': foreground + images,
     examples: Math.max(1, examples),
+    images,
   }[normaliser.classification];
   const perBox = {
     foreground: Math.max(1, foreground),
     coordinates: Math.max(1, 4 * foreground),
     examples: Math.max(1, examples),
+    images,
   }[normaliser.box];
   const classification = tf.div<tf.Scalar>(sums.classification, perClassification);
   const box = tf.div<tf.Scalar>(sums.box, perBox / boxLossWeight);
@@ -105,7 +107,7 @@ export function normalise(
 
 /** L = L_REG + w L_CLS (Eq. 5) of one mini-batch, from normalised losses. Takes them over. */
 export function scaleLosses(
-  {lossScaling}: StageConfig,
+  {lossScaling}: Pick<StageConfig, 'lossScaling'>,
   {classification, box}: LossSums,
   {examples, foreground}: ExampleCounts,
 ): StageLosses {

@@ -158,7 +158,10 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
 }
 
 /** Weights are random at the start of every run: layers that never change are then random features. */
-function noticeFrozenLayers({freezeAt, norm}: BackboneConfig, notice: (text: string) => void): void {
+function noticeFrozenLayers(
+  {freezeAt, norm}: Pick<BackboneConfig, 'freezeAt' | 'norm'>,
+  notice: (text: string) => void,
+): void {
   const frozen = [
     ...(freezeAt > 0 ? [`model.backbone.freezeAt is ${freezeAt}`] : []),
     ...(norm.kind === 'frozen-bn' ? ['model.backbone.norm is frozen-bn'] : []),

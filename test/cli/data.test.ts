@@ -106,3 +106,34 @@ test('what is missing or wrong is one line and an exit code', async t => {
   ]);
   t.deepEqual(readdirSync(folder).sort(), ['data.yaml', 'instances.json'], 'nothing half-written');
 });
+
+test('anchors of the boxes are printed as they stand in a config, the same for the same seed', async t => {
+  const out = join(await temporaryFolder(t), 'shapes');
+  await sf('shapes', '--out', out, '--images', '20', '--val-images', '1', '--size', '96', '--seed', '2');
+  const flags = ['anchors', '--data', `coco:${out}`, '--config', 'mini/yolov3'];
+  const text = await sf(...flags);
+  t.is(text.code, 0, text.stderr);
+  t.regex(
+    text.stdout,
+    /^# coco:train: \d+ boxes, mean IoU with the best anchor 0\.\d{4}; 0\.\d{4} with those of mini\/yolov3\nmodel:\n {2}anchors:\n( {4}- \[(\[[\d.]+, [\d.]+\](, )?){3}\] # stride (8|16|32)\n){3}$/,
+  );
+  const file = join(out, 'anchors.yaml');
+  await writeFile(file, `extends: ${join(process.cwd(), 'configs/mini/yolov3.yaml')}\n${text.stdout}`);
+  const again = JSON.parse(
+    (await sf('anchors', '--data', `coco:${out}`, '--config', file, '--json', '-')).stdout,
+  );
+  t.true(again.meanIou > 0.7 && again.meanIou < 1);
+  t.is(again.meanIouOfConfig, again.meanIou, 'the config has these anchors now');
+  const areas = again.anchors.flat().map(([width, height]: [number, number]) => width * height);
+  t.deepEqual(
+    areas,
+    areas.toSorted((a: number, b: number) => a - b),
+  );
+
+  const many = await sf(...flags, '--per-level', '100');
+  t.is(many.code, 2);
+  t.regex(
+    many.stderr,
+    /^sf: 300 anchors of \d+ different box sizes in coco:train; take fewer by --per-level, or other data\n$/,
+  );
+});

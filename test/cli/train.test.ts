@@ -172,6 +172,21 @@ test.serial('Sampling-Free FoveaBox counts its points, trains, evaluates and pre
   t.true(existsSync(join(out, 'predicted', 'image.png')));
 });
 
+test.serial('Sampling-Free YOLOv3 counts its predictions, trains, evaluates and resumes', async t => {
+  const out = join(await temporaryFolder(t), 'run');
+  const yolo = ['yolov3_darknet53_sampling-free', '--preset', 'smoke'];
+  const {code, stderr} = await runSf({env}, 'train', ...yolo, '--out', out);
+  t.is(code, 0, stderr);
+  // 96 x 96: 3 (144 + 36 + 9) predictions of 16 images.
+  t.regex(stderr, /dense: N \/ N_f = 9072 \/ \d+ = /);
+  const totals = (await curve(out)).map(({total}) => total);
+  t.true(totals.every(total => Number.isFinite(total) && total > 0));
+  const {stats} = JSON.parse(await readFile(join(out, 'eval.json'), 'utf8'));
+  const json = await runSf({env}, 'eval', out, '--json', '-');
+  t.is(json.code, 0, json.stderr);
+  t.deepEqual(JSON.parse(json.stdout).stats, stats, 'the checkpoint holds the running averages, N and N_f');
+});
+
 test.serial('predict draws the parts that are asked for, and refuses those it cannot', async t => {
   const run = await trained(t);
   const folder = await temporaryFolder(t);

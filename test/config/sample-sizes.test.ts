@@ -3,7 +3,7 @@ import {writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {configHash, type LoadOptions, loadRunConfig} from '../../src/config/load.js';
-import type {StageConfig} from '../../src/config/stage.js';
+import type {AnyStageConfig} from '../../src/config/yolov3.js';
 import {UsageError} from '../../src/errors.js';
 import {temporaryFolder} from '../temporary-folder.js';
 
@@ -11,7 +11,7 @@ const FASTER = 'faster_rcnn_R_50_FPN_1x';
 
 async function load(source: string, options: Partial<LoadOptions> = {}) {
   const loaded = await loadRunConfig(source, {overrides: [], ...options});
-  const stages: Readonly<Record<string, StageConfig>> = loaded.config.model.stages;
+  const stages: Readonly<Record<string, AnyStageConfig>> = loaded.config.model.stages;
   return {...loaded, rpn: stages.rpn!.sampler, roi: stages.roi!.sampler};
 }
 
@@ -94,7 +94,7 @@ test('--set sampleSizes is a size like that of a preset, in the order of the fla
 
 test('the stages of a row are scaled as those of a file, and --set comes after', async t => {
   const {config} = await load(FASTER);
-  const stages: Readonly<Record<string, StageConfig>> = config.model.stages;
+  const stages: Readonly<Record<string, AnyStageConfig>> = config.model.stages;
   const value = {...stages.roi, sampler: {kind: 'iou-balanced', n: 512, fraction: 0.25}};
   const row = [{flag: 'row libra', key: 'model.stages.roi', value}];
   const scaled = await load(FASTER, {preset: 'mini', row});

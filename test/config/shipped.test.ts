@@ -18,12 +18,13 @@ for (const {name, title} of shipped) {
   });
 }
 
-const detectors = ['retinanet', 'foveabox', 'faster_rcnn', 'mask_rcnn', 'cascade_rcnn'];
+const detectors = ['retinanet', 'foveabox', 'faster_rcnn', 'mask_rcnn', 'cascade_rcnn', 'yolov3'];
 for (const detector of detectors) {
+  const paper = detector === 'yolov3' ? 'yolov3_darknet53' : `${detector}_R_50_FPN_1x`;
   test(`every preset scales ${detector}, baseline and Sampling-Free, into a valid config`, async t => {
     for (const preset of await presetNames()) {
       for (const method of ['', '_sampling-free']) {
-        const source = `${detector}_R_50_FPN_1x${method}`;
+        const source = `${paper}${method}`;
         const {config} = await loadRunConfig(source, {overrides: [], preset});
         t.true(
           config.schedule.steps.every(step => step < config.schedule.iterations),
@@ -65,6 +66,29 @@ test('the baseline of FoveaBox is the published one: scales, sigma, focal loss, 
   t.deepEqual([...schedule.steps, schedule.iterations], [8 * epoch, 11 * epoch, 12 * epoch]);
 });
 
+test("YOLOv3 is darknet's: layers, anchors, thresholds, losses, solver", async t => {
+  const {schedule, model} = await load('yolov3_darknet53');
+  if (model.kind !== 'yolov3') return t.fail(`${model.kind} is no YOLOv3`);
+  t.like(model.backbone, {blocks: [1, 2, 8, 8, 4], width: 1});
+  // The line `anchors = ` of its [yolo] sections, whose masks begin with the coarsest level.
+  t.deepEqual(
+    model.anchors.flat(2),
+    [10, 13, 16, 30, 33, 23, 30, 61, 62, 45, 59, 119, 116, 90, 156, 198, 373, 326],
+  );
+  t.deepEqual(model.assignment, {ignoreThreshold: 0.7, truthThreshold: 1});
+  t.deepEqual(model.objectness, {threshold: 0.005});
+  t.deepEqual(model.normaliser, {classification: 'images', box: 'images'});
+  t.like(model.inference, {nmsThreshold: 0.45, maxDetections: 100});
+  t.like(model.stages.dense, {
+    boxLoss: {kind: 'darknet', entropy: 'included'},
+    scoreThreshold: {kind: 'fixed', theta: 0.005},
+  });
+  t.like(schedule, {
+    ...{iterations: 500_200, imagesPerBatch: 64, baseLr: 0.001, steps: [400_000, 450_000], gamma: 0.1},
+    ...{momentum: 0.9, weightDecay: 0.0005, biasLrFactor: 1, biasWeightDecay: 0},
+  });
+});
+
 test('Cascade R-CNN is trained at six sizes, as detectron2 does, until a child gives it one', async t => {
   const evaluation = 800;
   const several = {training: [640, 672, 704, 736, 768, 800], evaluation};
@@ -76,13 +100,26 @@ test('Cascade R-CNN is trained at six sizes, as detectron2 does, until a child g
 });
 
 /**
- * What a Sampling-Free config may change: the stages and, in two-stage detectors, what their losses are divided by (a mean
- * over all proposals would leave next to nothing of the box loss).
+ * What a Sampling-Free config may change: the stages; in two-stage detectors what their losses are divided by (a mean over
+ * all proposals would leave next to nothing of the box loss); in YOLOv3 objectness, and what the classification loss is
+ * divided by, which cancels.
  */
 function withoutStages(model: ModelConfig): unknown {
-  if (model.kind === 'retinanet' || model.kind === 'foveabox') return {...model, stages: null};
-  const {rpn, roi} = model;
-  return {...model, rpn: {...rpn, normaliser: null}, roi: {...roi, normaliser: null}, stages: null};
+  switch (model.kind) {
+    case 'retinanet':
+    case 'foveabox':
+      return {...model, stages: null};
+    case 'faster-rcnn':
+    case 'mask-rcnn':
+    case 'cascade-rcnn': {
+      const {rpn, roi} = model;
+      return {...model, rpn: {...rpn, normaliser: null}, roi: {...roi, normaliser: null}, stages: null};
+    }
+    case 'yolov3': {
+      const normaliser = {...model.normaliser, classification: null};
+      return {...model, normaliser, objectness: null, stages: null};
+    }
+  }
 }
 
 test('each Sampling-Free config differs from its baseline in the stages alone', async t => {

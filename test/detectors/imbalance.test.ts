@@ -1,7 +1,8 @@
 import test from 'ava';
 import type {InputConfig} from '../../src/config/run.js';
 import type {Dataset, ImageRecord} from '../../src/data/dataset.js';
-import {countedImages} from '../../src/detectors/imbalance.js';
+import {countedImages, modelImbalance} from '../../src/detectors/imbalance.js';
+import {smallYolo} from '../yolov3-config.js';
 
 const record = (id: number): ImageRecord => ({
   id,
@@ -56,4 +57,27 @@ test('N and N_f are counted at the sizes of training in turn, padded, not at tha
       [8, 8, 16, 16],
     ],
   );
+});
+
+test('of YOLOv3 all predictions are counted, and those that objects are assigned to once each', t => {
+  // Two objects of an image share a prediction, a third one has its own.
+  const boxes = Float64Array.of(10, 10, 20, 20, 11, 10, 20, 20, 40, 10, 80, 40);
+  const shared: ImageRecord = {
+    ...record(1),
+    groundTruth: {
+      boxes,
+      classes: Int32Array.of(1, 1, 1),
+      ignore: new Uint8Array(3),
+      crowd: new Uint8Array(3),
+      areas: new Float64Array(3),
+      ids: new Float64Array(3),
+    },
+  };
+  const images = [shared, record(2)];
+  // 128 x 64: two anchors in 16 x 8 cells, one in 8 x 4 and 4 x 2.
+  const perImage = 2 * 128 + 32 + 8;
+  t.deepEqual(modelImbalance(smallYolo, {...input, resize: null}, {...dataset, images}), {
+    examples: 2 * perImage,
+    foreground: 3,
+  });
 });
