@@ -71,14 +71,20 @@ export const matcherSchema = z.strictObject({
 /** Multipliers of (dx, dy, dw, dh) in the coding of boxes. */
 export const boxCoderSchema = z.strictObject({weights: z.tuple([positive, positive, positive, positive])});
 
-/** What the sums of a stage's losses are divided by. N_f foreground examples, N examples, B images of the mini-batch. */
+/**
+ * What the sums of a stage's losses are divided by. N_f foreground examples, N examples, B images of the mini-batch. Losses
+ * that divide by counts of their own (ghm-c, ghm-r) are left as they are.
+ */
 export const normaliserSchema = z.strictObject({
   /**
    * Eq. 1 and 2 divide by N_f; maskrcnn-benchmark and the authors' release by N_f + B; two-stage baselines by N; darknet by
    * B.
    */
   classification: z.enum(['foreground', 'foreground+images', 'examples', 'images']),
-  /** By N_f, by the 4 N_f box coordinates (maskrcnn-benchmark's RetinaNet), by N (two-stage baselines), or by B (darknet). */
+  /**
+   * By N_f, by the 4 N_f box coordinates (maskrcnn-benchmark's RetinaNet; N_f for losses with one term a box), by N (two-stage
+   * baselines), or by B (darknet).
+   */
   box: z.enum(['foreground', 'coordinates', 'examples', 'images']),
 });
 

@@ -40,15 +40,42 @@ export const samplerSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** Running sums of GHM: how many bins of the gradient's size, and the share of the sums that stays from call to call. */
+const harmonized = {bins: z.int().positive().max(256), momentum: z.number().min(0).lt(1)};
+
 /** Eq. 1 (focal) and Eq. 2 (cross-entropy); sums over examples and classes, divided by the stage. */
-export const classificationLossSchema = z.discriminatedUnion('kind', [
+const summedLosses = [
   z.strictObject({kind: z.literal('cross-entropy')}),
   z.strictObject({kind: z.literal('focal'), alpha: probability, gamma: z.number().nonnegative()}),
+] as const;
+
+/** Those alone: of stages whose examples may have several classes. */
+export const summedClassificationLossSchema = z.discriminatedUnion('kind', summedLosses);
+
+export const classificationLossSchema = z.discriminatedUnion('kind', [
+  ...summedLosses,
+  /**
+   * Cross-entropy weighed by how rare the size of an example's gradient is (Li et al. 2019; bins 30, momentum 0.75), level by
+   * level. It divides by its own counts: the stage's normaliser has no part in it.
+   */
+  z.strictObject({kind: z.literal('ghm-c'), ...harmonized}),
 ]);
 
+/** Of deltas, one term a coordinate; or of boxes, one term a box. Boxes are continuous: width = x2 - x1. */
 export const boxLossSchema = z.discriminatedUnion('kind', [
   z.strictObject({kind: z.literal('smooth-l1'), beta: positive}),
   z.strictObject({kind: z.literal('l1')}),
+  /** Libra R-CNN (Pang et al. 2019): alpha 0.5, gamma 1.5, beta 1. */
+  z.strictObject({kind: z.literal('balanced-l1'), alpha: positive, gamma: positive, beta: positive}),
+  /** -log IoU of the boxes (Yu et al. 2016). */
+  z.strictObject({kind: z.literal('iou')}),
+  /** 1 - GIoU of the boxes (Rezatofighi et al. 2019). */
+  z.strictObject({kind: z.literal('giou')}),
+  /**
+   * sqrt(d^2 + mu^2) - mu, weighed as in `ghm-c` (mu 0.02, bins 10, momentum 0.7, weight 10). It divides by its own counts and
+   * is multiplied by `weight`: the stage's normaliser has no part in it. Guided scaling sees the loss with that weight.
+   */
+  z.strictObject({kind: z.literal('ghm-r'), mu: positive, ...harmonized, weight: positive}),
 ]);
 
 /** The w of Eq. 5: absent, a constant (Table 1), or Eq. 8 of every mini-batch times a gain (2 in RoI-subnets). */
@@ -85,6 +112,7 @@ export const stageSchema = z.strictObject({
 });
 
 export type Sampler = z.infer<typeof samplerSchema>;
+export type SummedClassificationLoss = z.infer<typeof summedClassificationLossSchema>;
 export type ClassificationLoss = z.infer<typeof classificationLossSchema>;
 export type BoxLoss = z.infer<typeof boxLossSchema>;
 export type LossScaling = z.infer<typeof lossScalingSchema>;

@@ -5,7 +5,7 @@
 import {z} from 'zod';
 import {darknetSchema} from './darknet.js';
 import {denseInferenceSchema, normaliserSchema, normSchema} from './network.js';
-import {type StageConfig, stageSchema} from './stage.js';
+import {type StageConfig, stageSchema, summedClassificationLossSchema} from './stage.js';
 
 const positive = z.number().positive();
 const iou = z.number().gt(0).max(1);
@@ -28,6 +28,8 @@ export const yoloBoxLossSchema = z.discriminatedUnion('kind', [
 
 export const yoloStageSchema = z.strictObject({
   ...stageSchema.shape,
+  /** Objects may share a prediction, which then has several classes; GHM-C counts examples of one. */
+  classificationLoss: summedClassificationLossSchema,
   boxLoss: yoloBoxLossSchema,
 });
 

@@ -34,7 +34,12 @@ export function cascadeRcnn(config: CascadeRcnnConfig, options: DetectorOptions)
   const subnets = roi.stages.map(({matcher, boxCoder}, index) => ({
     matcher,
     weights: boxCoder.weights,
-    ...roiSubnet(scope, `roi.${index}`, {...roi, matcher, boxCoder}, {inChannels, classes}),
+    ...roiSubnet(
+      scope,
+      `roi.${index}`,
+      {...roi, matcher, boxCoder, boxLoss: stages.roi.boxLoss},
+      {inChannels, classes},
+    ),
   }));
   const {theta} = stages.roi.scoreThreshold;
   const masks =
@@ -76,8 +81,8 @@ export function cascadeRcnn(config: CascadeRcnnConfig, options: DetectorOptions)
       let rois = sampled;
       for (const [index, subnet] of subnets.entries()) {
         const outputs = subnet.predict(levels, rois, roi.gradientScale);
-        const {sums, counts} = subnet.lossSums(outputs, rois, batch, stages.roi);
-        parts.push({losses: normalise(roi.normaliser, sums, counts, roi.boxLossWeight), counts});
+        const {sums, counts} = subnet.lossSums(outputs, rois, batch);
+        parts.push({losses: normalise(stages.roi, roi.normaliser, sums, counts, roi.boxLossWeight), counts});
         const next = subnets[index + 1];
         if (next === undefined) break;
         const refined = readOutputsSync(outputs, rois, infos.length).map((output, image) =>

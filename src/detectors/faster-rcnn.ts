@@ -28,7 +28,7 @@ export function fasterRcnn(config: FasterRcnnConfig | MaskRcnnConfig, options: D
   const pyramid = rcnnFpn(scope, config.fpn, backbone.channels);
   const inChannels = config.fpn.channels;
   const rpn = regionProposals(scope, config.rpn, stages.rpn, {inChannels, imbalance: imbalance.rpn});
-  const subnet = roiSubnet(scope, 'roi', roi, {inChannels, classes});
+  const subnet = roiSubnet(scope, 'roi', {...roi, boxLoss: stages.roi.boxLoss}, {inChannels, classes});
   const {theta} = stages.roi.scoreThreshold;
   const masks =
     config.kind === 'mask-rcnn'
@@ -56,10 +56,10 @@ export function fasterRcnn(config: FasterRcnnConfig | MaskRcnnConfig, options: D
         seed,
         lossesOf: () => readRoiLosses(subnet, levels, candidates),
       });
-      const {sums, counts} = subnet.lossSums(subnet.predict(levels, rois), rois, batch, stages.roi);
+      const {sums, counts} = subnet.lossSums(subnet.predict(levels, rois), rois, batch);
       const roiLosses = scaleLosses(
         stages.roi,
-        normalise(roi.normaliser, sums, counts, roi.boxLossWeight),
+        normalise(stages.roi, roi.normaliser, sums, counts, roi.boxLossWeight),
         counts,
       );
       const mask = masks?.loss(levels, rois, batch);

@@ -3,6 +3,8 @@
  * which boxes it is trained on and how its two losses are weighed. R boxes, P of them foreground, C classes.
  */
 import * as tf from '@tensorflow/tfjs';
+import {gatherBoxes} from '../boxes/box.js';
+import {decodeDeltas} from '../boxes/decode-deltas.js';
 import type {BoxCoderConfig, MatcherConfig} from '../config/network.js';
 import type {StageConfig} from '../config/stage.js';
 import type {PoolingConfig, RoiConfig, RoiLevelsConfig} from '../config/two-stage.js';
@@ -12,12 +14,12 @@ import {noGrad} from '../engine/ops/no-grad.js';
 import {type BoxPredictions, boxHead} from '../heads/box-head.js';
 import type {ModelScope} from '../layers/convolution-layer.js';
 import {scaleGradient} from '../layers/scale-gradient.js';
-import {boxLossSum} from '../losses/box-loss.js';
+import {boxLoss} from '../losses/box-loss.js';
 import {softmaxCrossEntropies, softmaxCrossEntropySum} from '../losses/softmax-cross-entropy.js';
 import type {RoiOutputs} from './roi-detections.js';
 import {poolRois} from './roi-pooling.js';
 import {boxTargets, imageStarts, type LabelledRois, type Rois} from './rois.js';
-import type {ExampleCounts, LossSums} from './stage.js';
+import {type ExampleCounts, type LossSums, remember} from './stage.js';
 
 export type RoiSubnetConfig = {
   readonly pooling: PoolingConfig;
@@ -26,6 +28,7 @@ export type RoiSubnetConfig = {
   readonly classAgnostic: boolean;
   readonly matcher: MatcherConfig;
   readonly boxCoder: BoxCoderConfig;
+  readonly boxLoss: StageConfig['boxLoss'];
 };
 
 export type RoiSubnet = {
@@ -36,7 +39,6 @@ export type RoiSubnet = {
     predictions: BoxPredictions,
     rois: LabelledRois,
     batch: Pick<Batch, 'targets'>,
-    stage: StageConfig,
   ): {readonly sums: LossSums; readonly counts: ExampleCounts};
 };
 
@@ -52,6 +54,7 @@ export function roiSubnet(
     classes,
     classAgnostic: config.classAgnostic,
   });
+  const boxSum = boxLoss(config.boxLoss, remember(scope, `${name}.box_loss`));
 
   return {
     predict: (levels, rois, gradientScale = 1) =>
@@ -60,8 +63,8 @@ export function roiSubnet(
         return head(gradientScale === 1 ? pooled : scaleGradient(pooled, gradientScale));
       }),
 
-    lossSums({logits, deltas}, rois, {targets}, stage) {
-      const {foreground, deltas: target} = boxTargets(rois, targets, config.boxCoder.weights);
+    lossSums({logits, deltas}, rois, {targets}) {
+      const {foreground, boxes, deltas: target} = boxTargets(rois, targets, config.boxCoder.weights);
       const trained = rois.labels.reduce((count, label) => count + (label >= 0 ? 1 : 0), 0);
       const classification = tf.tidy(() =>
         softmaxCrossEntropySum(
@@ -76,7 +79,15 @@ export function roiSubnet(
           config.classAgnostic ? row : row * columns + rois.labels[row]! - 1,
         );
         const predicted = gatherRows(tf.reshape(deltas, [-1, 4]) as tf.Tensor2D, tf.tensor1d(rows, 'int32'));
-        return boxLossSum(stage.boxLoss, predicted, tf.tensor2d(target, [foreground.length, 4]));
+        return boxSum({
+          predicted,
+          target,
+          boxes,
+          decode: ofForeground =>
+            decodeDeltas(ofForeground, gatherBoxes(rois.boxes, foreground), config.boxCoder.weights),
+          level: new Int32Array(foreground.length),
+          levels: 1,
+        });
       });
       const counts = {examples: trained, foreground: foreground.length, images: targets.length};
       return {sums: {classification, box}, counts};

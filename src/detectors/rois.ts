@@ -121,9 +121,10 @@ export function sampleRois(
   return gatherRois(rois, Int32Array.from(kept));
 }
 
-/** Foreground boxes as rows of `rois`, and the deltas from each to its object. */
+/** Foreground boxes as rows of `rois`, the box of each one's object, and the deltas to it. */
 export type BoxTargets = {
   readonly foreground: Int32Array; // [P]
+  readonly boxes: Float32Array; // [P, 4]
   readonly deltas: Float32Array; // [P, 4]
 };
 
@@ -138,5 +139,5 @@ export function boxTargets(
     const o = 4 * objects[row]!;
     matched.set(targets[imageOf[row]!]!.boxes.subarray(o, o + 4), 4 * p);
   }
-  return {foreground, deltas: encodeBoxes(matched, gatherBoxes(boxes, foreground), weights)};
+  return {foreground, boxes: matched, deltas: encodeBoxes(matched, gatherBoxes(boxes, foreground), weights)};
 }

@@ -6,12 +6,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type {NormaliserConfig} from '../config/network.js';
 import type {ClassificationLoss, StageConfig} from '../config/stage.js';
+import type {AnyStageConfig} from '../config/yolov3.js';
 import {gatherRows} from '../engine/ops/gather-rows.js';
 import type {DensePredictions} from '../heads/retina-head.js';
 import type {ModelScope} from '../layers/convolution-layer.js';
-import {boxLossSum} from '../losses/box-loss.js';
-import {classificationLossSum} from '../losses/classification-loss.js';
+import {boxLoss, termsOfBox} from '../losses/box-loss.js';
+import {classificationLoss} from '../losses/classification-loss.js';
 import {exampleLosses} from '../losses/example-losses.js';
+import {normalisesItself, type Remember} from '../losses/running-sums.js';
 import {lossScale} from '../sampling-free/guided-loss-scaling.js';
 import type {StageLosses} from './detector.js';
 import type {Examples} from './examples.js';
@@ -50,38 +52,67 @@ export type DenseStageOptions = {
 /** Losses of the predictions of anchors, points or cells: every class is a binary question. */
 export type DenseLosses = (predictions: DensePredictions, examples: Examples) => StageLosses;
 
-/** Made once, with the detector: a loss may have parameters of its own. */
+/** Made once, with the detector: a loss may remember something from step to step. */
 export function denseStage(
-  _scope: ModelScope,
-  {stage, normaliser, boxLossWeight = 1}: DenseStageOptions,
+  scope: ModelScope,
+  {name, stage, normaliser, boxLossWeight = 1}: DenseStageOptions,
 ): DenseLosses {
+  const classificationSum = classificationLoss(
+    stage.classificationLoss,
+    remember(scope, `${name}.classification_loss`),
+  );
+  const boxSum = boxLoss(stage.boxLoss, remember(scope, `${name}.box_loss`));
   return ({logits, deltas}, examples) => {
-    const foreground = examples.foreground.length;
+    const {labels, weights, levelCounts, foreground, images} = examples;
     const shape: [number, number] = [logits.shape[0], logits.shape[1]];
     const classification = tf.tidy(() =>
-      classificationLossSum(
-        stage.classificationLoss,
+      classificationSum({
         logits,
-        tf.tensor2d(examples.labels, shape, 'int32'),
-        tf.tensor2d(examples.weights, shape),
-      ),
+        labels: tf.tensor2d(labels, shape, 'int32'),
+        weights: tf.tensor2d(weights, shape),
+        levelCounts,
+      }),
     );
-    const box = tf.tidy(() => {
-      const predicted = gatherRows(
-        tf.reshape(deltas, [-1, 4]) as tf.Tensor2D,
-        tf.tensor1d(examples.foreground, 'int32'),
-      );
-      return boxLossSum(stage.boxLoss, predicted, tf.tensor2d(examples.boxTargets, [foreground, 4]));
-    });
-    const counts = {examples: examples.examples, foreground, images: examples.images};
-    return scaleLosses(stage, normalise(normaliser, {classification, box}, counts, boxLossWeight), counts);
+    const box = tf.tidy(() =>
+      boxSum({
+        predicted: gatherRows(tf.reshape(deltas, [-1, 4]) as tf.Tensor2D, tf.tensor1d(foreground, 'int32')),
+        target: examples.boxTargets,
+        boxes: examples.boxes,
+        decode: examples.decode,
+        level: levelsOf(foreground, levelCounts),
+        levels: levelCounts.length,
+      }),
+    );
+    const counts = {examples: examples.examples, foreground: foreground.length, images};
+    return scaleLosses(
+      stage,
+      normalise(stage, normaliser, {classification, box}, counts, boxLossWeight),
+      counts,
+    );
   };
 }
 
+/** Where a loss's memory goes: among the parameters, never trained. */
+export function remember({parameters}: Pick<ModelScope, 'parameters'>, prefix: string): Remember {
+  return (name, size) => parameters.create(`${prefix}.${name}`, 'state', tf.zeros([size]), false);
+}
+
+/** The level of each position in [B, A]. */
+function levelsOf(positions: Int32Array, levelCounts: readonly number[]): Int32Array {
+  const ends: number[] = [];
+  for (const count of levelCounts) ends.push((ends.at(-1) ?? 0) + count);
+  return positions.map(position => {
+    const inImage = position % ends.at(-1)!;
+    return ends.findIndex(end => inImage < end);
+  });
+}
+
 /**
- * Sums divided by what the config says, which is 1 where there is nothing to count. Takes over the sums.
+ * Sums divided by what the config says, which is 1 where there is nothing to count; a loss that divides by counts of its own
+ * is left as it is. Takes over the sums.
  */
 export function normalise(
+  stage: Pick<AnyStageConfig, 'classificationLoss' | 'boxLoss'>,
   normaliser: NormaliserConfig,
   sums: LossSums,
   {examples, foreground, images}: ExampleCounts,
@@ -95,12 +126,15 @@ export function normalise(
   }[normaliser.classification];
   const perBox = {
     foreground: Math.max(1, foreground),
-    coordinates: Math.max(1, 4 * foreground),
+    coordinates: Math.max(1, termsOfBox(stage.boxLoss) * foreground),
     examples: Math.max(1, examples),
     images,
   }[normaliser.box];
-  const classification = tf.div<tf.Scalar>(sums.classification, perClassification);
-  const box = tf.div<tf.Scalar>(sums.box, perBox / boxLossWeight);
+  const classification = tf.div<tf.Scalar>(
+    sums.classification,
+    normalisesItself(stage.classificationLoss) ? 1 : perClassification,
+  );
+  const box = tf.div<tf.Scalar>(sums.box, (normalisesItself(stage.boxLoss) ? 1 : perBox) / boxLossWeight);
   tf.dispose(Object.values(sums));
   return {classification, box};
 }

@@ -132,7 +132,7 @@ export function yoloLosses(
   const box = tf.tidy(() => boxSum(dense.boxLoss, predictions.boxes, examples));
   const {examples: count, foreground, images} = examples;
   const counts = {examples: count, foreground: foreground.length, images};
-  return scaleLosses(dense, normalise(normaliser, {classification, box}, counts), counts);
+  return scaleLosses(dense, normalise(dense, normaliser, {classification, box}, counts), counts);
 }
 
 function classificationSum(

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import {UsageError} from '../errors.js';
 
-/** How one parameter is treated by the optimizer. */
-export type ParameterKind = 'weight' | 'bias' | 'norm';
+/** How one parameter is treated by the optimizer; a state is what a loss remembers from step to step, and never trained. */
+export type ParameterKind = 'weight' | 'bias' | 'norm' | 'state';
 
 export type Parameter = {
   readonly name: string;

@@ -1,4 +1,7 @@
-/** The classification loss of every example on its own: what hard example mining chooses by. No gradient. */
+/**
+ * The classification loss of every example on its own: what hard example mining chooses by. No gradient. That of GHM-C is
+ * cross-entropy: its weights are those of the examples that have been chosen.
+ */
 import * as tf from '@tensorflow/tfjs';
 import type {ClassificationLoss} from '../config/stage.js';
 import {noGrad} from '../engine/ops/no-grad.js';
@@ -55,6 +58,7 @@ export function exampleLosses(
 function pairLosses(config: ClassificationLoss, z: tf.Tensor2D, target: tf.Tensor2D): tf.Tensor2D {
   switch (config.kind) {
     case 'cross-entropy':
+    case 'ghm-c':
       return tf.add(tf.sub(tf.relu(z), tf.mul(z, target)), tf.log1p(tf.exp(tf.neg(tf.abs(z)))));
     case 'focal': {
       const {alpha, gamma} = config;

@@ -31,6 +31,20 @@ test('samplers in full: what is not said is the default', t => {
   );
 });
 
+test('losses in short: the published numbers, and the main one after a colon', t => {
+  t.deepEqual(valuesOf('classificationLoss=ghm-c,ghm-c:10'), [
+    {kind: 'ghm-c', bins: 30, momentum: 0.75},
+    {kind: 'ghm-c', bins: 10, momentum: 0.75},
+  ]);
+  t.deepEqual(valuesOf('boxLoss=balanced-l1,iou,giou,ghm-r,ghm-r:1'), [
+    {kind: 'balanced-l1', alpha: 0.5, gamma: 1.5, beta: 1},
+    {kind: 'iou'},
+    {kind: 'giou'},
+    {kind: 'ghm-r', mu: 0.02, bins: 10, momentum: 0.7, weight: 10},
+    {kind: 'ghm-r', mu: 0.02, bins: 10, momentum: 0.7, weight: 1},
+  ]);
+});
+
 for (const [text, message] of [
   ['ohm', '--vary sampler=ohm: sampler has no kind ohm; did you mean ohem?'],
   ['ohem:x', '--vary sampler=ohem:x: ohem:x has a number that ohem does not take'],

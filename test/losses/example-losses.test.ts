@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type {ClassificationLoss} from '../../src/config/stage.js';
-import {classificationLossSum} from '../../src/losses/classification-loss.js';
 import {exampleLosses} from '../../src/losses/example-losses.js';
 import {Random} from '../../src/random/random.js';
 import {ENGINES, testsOn} from '../engines.js';
+import {classificationLossSum} from './sums.js';
 
 const test = testsOn(ENGINES);
 

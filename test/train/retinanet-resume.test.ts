@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type {RunConfig} from '../../src/config/run.js';
+import type {StageConfig} from '../../src/config/stage.js';
 import type {Batch} from '../../src/data/batch.js';
 import {retinanet} from '../../src/detectors/retinanet.js';
 import {Random} from '../../src/random/random.js';
@@ -57,28 +58,39 @@ async function trainRetinaNet(
   detector.parameters.dispose();
 }
 
-test('RetinaNet that samples continues bit for bit, and leaves no tensor behind', async t => {
-  const {model: detector, ...run} = runConfig({iterations: 3, baseLr: 0.01});
-  const model = asRetinaNet(detector);
-  const dense = {
-    ...model.stages.dense,
-    sampler: {kind: 'minibatch-biased', n: 64, fraction: 0.5},
-    lossScaling: {kind: 'none'},
-  } as const;
-  const config = {...run, model: {...model, stages: {dense}}};
-  const [whole, halves] = [await temporaryFolder(t), await temporaryFolder(t)];
-  const before = tf.memory().numTensors;
-  await trainRetinaNet(whole, config);
-  await trainRetinaNet(halves, config, undefined, 1);
-  await trainRetinaNet(halves, config, await loadLatest(halves, t.fail));
-  t.is(tf.memory().numTensors, before);
+const STAGES: readonly (readonly [what: string, stage: Partial<StageConfig>])[] = [
+  ['that samples', {sampler: {kind: 'minibatch-biased', n: 64, fraction: 0.5}, lossScaling: {kind: 'none'}}],
+  [
+    'with the running sums of GHM',
+    {
+      classificationLoss: {kind: 'ghm-c', bins: 30, momentum: 0.75},
+      boxLoss: {kind: 'ghm-r', mu: 0.02, bins: 10, momentum: 0.7, weight: 10},
+      lossScaling: {kind: 'none'},
+    },
+  ],
+];
 
-  const [expected, actual] = [await loadLatest(whole, t.fail), await loadLatest(halves, t.fail)];
-  t.is(actual?.state.iteration, 3);
-  t.deepEqual(actual?.parameters, expected?.parameters);
-  t.deepEqual(actual?.velocities, expected?.velocities);
-  const curve = async (runDir: string) =>
-    (await readMetrics(runDir)).map(({iteration, stages, gradNorm}) => ({iteration, stages, gradNorm}));
-  t.deepEqual(await curve(halves), await curve(whole));
-  t.is((await curve(whole)).length, 3);
-});
+for (const [what, stage] of STAGES)
+  test(`RetinaNet ${what} continues bit for bit, and leaves no tensor behind`, async t => {
+    const {model: detector, ...run} = runConfig({iterations: 3, baseLr: 0.01});
+    const model = asRetinaNet(detector);
+    const config = {...run, model: {...model, stages: {dense: {...model.stages.dense, ...stage}}}};
+    const [whole, halves] = [await temporaryFolder(t), await temporaryFolder(t)];
+    const before = tf.memory().numTensors;
+    await trainRetinaNet(whole, config);
+    await trainRetinaNet(halves, config, undefined, 1);
+    await trainRetinaNet(halves, config, await loadLatest(halves, t.fail));
+    t.is(tf.memory().numTensors, before);
+
+    const [expected, actual] = [await loadLatest(whole, t.fail), await loadLatest(halves, t.fail)];
+    t.is(actual?.state.iteration, 3);
+    t.deepEqual(actual?.parameters, expected?.parameters);
+    t.deepEqual(actual?.velocities, expected?.velocities);
+    const curve = async (runDir: string) =>
+      (await readMetrics(runDir)).map(({iteration, stages, gradNorm}) => ({iteration, stages, gradNorm}));
+    t.deepEqual(await curve(halves), await curve(whole));
+    t.is((await curve(whole)).length, 3);
+    const sums = [...(actual?.parameters ?? [])].filter(([name]) => name.endsWith('bin_sums'));
+    t.is(sums.length, what === 'that samples' ? 0 : 2);
+    for (const [, {values}] of sums) t.true(values.some(sum => Number(sum) > 0));
+  });

@@ -12,6 +12,7 @@ import {registerFusedLosses} from './fused-losses.js';
 import {registerFusedRows} from './fused-rows.js';
 import {registerFusedSgd} from './fused-sgd.js';
 import {registerGatherKernels} from './gather.js';
+import {registerHarmonizedLosses} from './harmonized-losses.js';
 import {registerImageKernels} from './images.js';
 import {registerJoinKernels} from './joins.js';
 import {registerMatMul} from './mat-mul.js';
@@ -48,6 +49,7 @@ export function registerTorchKernels(): void {
   registerFusedRows();
   registerFusedSgd();
   registerGatherKernels();
+  registerHarmonizedLosses();
   registerImageKernels();
   registerJoinKernels();
   registerMatMul();

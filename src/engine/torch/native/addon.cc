@@ -62,6 +62,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object target) {
   export_fused_convolution(exports);
   export_gather(exports);
   export_group_norm(exports);
+  export_harmonized(exports);
   export_joins(exports);
   export_mat_mul(exports);
   export_max_pool(exports);

@@ -7,6 +7,23 @@
 
 namespace sf {
 
+// The row and the column of a thread's element, kept up without a division for every element.
+struct MatrixPosition {
+  int64_t row;
+  int64_t column;
+
+  __device__ MatrixPosition(int64_t element, int64_t columns)
+      : row(element / columns), column(element % columns) {}
+  __device__ void advance(const MatrixPosition& step, int64_t columns) {
+    row += step.row;
+    column += step.column;
+    if (column >= columns) {
+      column -= columns;
+      row++;
+    }
+  }
+};
+
 // The sum of the threads' values, in thread 0 of the block. All kThreadsOfBlock threads must call it.
 __device__ inline double block_sum(double value) {
   __shared__ double sums[kThreadsOfBlock];

@@ -17,6 +17,7 @@ void export_fill(Exports& exports);
 void export_fused_convolution(Exports& exports);
 void export_gather(Exports& exports);
 void export_group_norm(Exports& exports);
+void export_harmonized(Exports& exports);
 void export_joins(Exports& exports);
 void export_mat_mul(Exports& exports);
 void export_max_pool(Exports& exports);

@@ -5,31 +5,15 @@
 namespace sf {
 namespace {
 
-// The example and the class of a thread's element, kept up without a division for every element.
-struct Position {
-  int64_t example;
-  int64_t c;
-
-  __device__ Position(int64_t element, int64_t classes) : example(element / classes), c(element % classes) {}
-  __device__ void advance(const Position& step, int64_t classes) {
-    example += step.example;
-    c += step.c;
-    if (c >= classes) {
-      c -= classes;
-      example++;
-    }
-  }
-};
-
 // Calls use(element, whether the element is of the example's class, weight) for the elements of a thread;
 // what has weight 0 is not read.
 template <typename Use>
 __device__ void for_elements(const SigmoidExamples& of, const Use& use) {
-  const Position step(element_step(), of.classes);
-  Position at(first_element(), of.classes);
+  const MatrixPosition step(element_step(), of.classes);
+  MatrixPosition at(first_element(), of.classes);
   for (int64_t i = first_element(); i < of.examples * of.classes; i += element_step()) {
-    const int32_t label = of.labels[at.example];
-    use(i, is_class(label, at.c), weight_of(label, of.weights[at.example]));
+    const int32_t label = of.labels[at.row];
+    use(i, is_class(label, at.column), weight_of(label, of.weights[at.row]));
     at.advance(step, of.classes);
   }
 }
