@@ -1,17 +1,31 @@
 /** From the runs of a row to the figures of its table. */
-import type {CocoStatName} from '../src/evaluate/coco-stats.js';
+import {COCO_STATS, type CocoStatName} from '../src/evaluate/coco-stats.js';
 import {type Cell, combineSeeds, type Provenance, type SeedResult, seedPercent} from '../src/report/cell.js';
 import type {Outcome} from './execute.js';
 
 /**
- * One statistic of one row over its seeds, in percent, from the runs that ended: finished or diverged.
+ * What is known of a run: a statistic of COCO, in percent, or the milliseconds of a training step, as time that elapsed or as
+ * processor time.
+ */
+export type Figure = CocoStatName | 'trainingTime' | 'processorTime';
+
+/** The paper's tables name their columns as the figures are named here. */
+export function figureOf(metric: string): Figure {
+  const name = COCO_STATS.find(stat => stat === metric);
+  if (name !== undefined) return name;
+  if (metric === 'trainingTime') return metric;
+  throw new Error(`no figure ${metric}`);
+}
+
+/**
+ * One figure of one row over its seeds, from the runs that ended: finished or diverged.
  * @param row id of the row
  * @param scale preset, and what was changed besides
  */
 export function cellOf(
   outcomes: readonly Outcome[],
   row: string,
-  metric: CocoStatName,
+  figure: Figure,
   scale: Pick<Provenance, 'preset' | 'changed'>,
 ): Cell {
   const ended = outcomes.filter(
@@ -21,11 +35,15 @@ export function cellOf(
     ...new Set(ended.map(({result}) => result?.[key] ?? 'unknown')),
   ];
   return combineSeeds(
-    ended.map(outcome => seedResult(outcome, metric)),
+    ended.flatMap(outcome => seedResult(outcome, figure) ?? []),
     {...scale, commit: distinct('commit').join(', '), engine: distinct('engine').join(', ')},
   );
 }
 
-function seedResult({run, stats}: Outcome, metric: CocoStatName): SeedResult {
-  return stats === undefined ? {seed: run.seed, kind: 'diverged'} : seedPercent(run.seed, stats[metric]);
+/** Undefined for a run that has no such figure: weights of another run were not trained in any time. */
+function seedResult({run: {seed}, stats, step}: Outcome, figure: Figure): SeedResult | undefined {
+  if (stats === undefined) return {seed, kind: 'diverged'};
+  if (figure !== 'trainingTime' && figure !== 'processorTime') return seedPercent(seed, stats[figure]);
+  const value = figure === 'trainingTime' ? step?.elapsed : step?.processor;
+  return value === undefined ? undefined : {seed, kind: 'finished', value};
 }

@@ -5,8 +5,9 @@ import type {CocoStats} from '../src/evaluate/coco-stats.js';
 import {readEvaluation} from '../src/evaluate/evaluation-files.js';
 import {writeFileAtomic} from '../src/files/write-atomic.js';
 import {type Job, type JobMessage, type JobResult, runJobs} from '../src/train/jobs.js';
-import {type RunResult, readResult, writeResult} from '../src/train/run-log.js';
+import {type RunResult, readMetrics, readResult, writeResult} from '../src/train/run-log.js';
 import {findRun, type PlannedRun} from './plan.js';
+import {type StepTime, stepTime} from './step-time.js';
 
 export type Outcome = {
   readonly run: PlannedRun;
@@ -14,6 +15,8 @@ export type Outcome = {
   /** Of a finished run. */
   readonly stats?: CocoStats | undefined;
   readonly result?: RunResult | undefined;
+  /** Of a finished run that trained itself. */
+  readonly step?: StepTime | undefined;
   /** One line, of a failed run. */
   readonly error?: string | undefined;
 };
@@ -119,6 +122,9 @@ async function outcomeOf(run: PlannedRun): Promise<Outcome> {
   const result = await readResult(run.runDir);
   if (result?.status === 'diverged') return {run, status: 'diverged', result};
   const stats = (await readEvaluation(run.runDir))?.stats;
-  if (result?.status === 'finished' && stats !== undefined) return {run, status: 'finished', stats, result};
+  if (result?.status === 'finished' && stats !== undefined) {
+    const step = result.trainedBy === undefined ? stepTime(await readMetrics(run.runDir)) : undefined;
+    return {run, status: 'finished', stats, result, step};
+  }
   return {run, status: 'failed', result, error: result?.error ?? `${run.runDir} has no evaluation`};
 }

@@ -2,5 +2,6 @@
 import type {Experiment} from './experiment.js';
 import {table3} from './table-3.js';
 import {table4} from './table-4.js';
+import {table6} from './table-6.js';
 
-export const experiments: readonly Experiment[] = [table3, table4];
+export const experiments: readonly Experiment[] = [table3, table4, table6];

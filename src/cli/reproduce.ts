@@ -2,7 +2,7 @@
 import {join, relative} from 'node:path';
 import chalk, {chalkStderr} from 'chalk';
 import {Command} from 'commander';
-import {cellOf} from '../../experiments/cells.js';
+import {cellOf, type Figure, figureOf} from '../../experiments/cells.js';
 import type {Experiment} from '../../experiments/experiment.js';
 import {experiments} from '../../experiments/index.js';
 import {lossCurvesSvg} from '../../experiments/loss-curves.js';
@@ -10,10 +10,11 @@ import {planRuns} from '../../experiments/plan.js';
 import {setsKey} from '../config/load.js';
 import {suggestion} from '../config/suggest.js';
 import {UsageError} from '../errors.js';
-import {COCO_STATS, type CocoStatName} from '../evaluate/coco-stats.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
-import {readPaperTable} from '../report/paper.js';
+import type {Cell} from '../report/cell.js';
+import {type PaperTable, readPaperTable} from '../report/paper.js';
 import {
+  cellText,
   compareWithPaper,
   comparisonJson,
   formatMarkdown,
@@ -83,12 +84,22 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   const outcomes = await runAll(experiment.id, runs, session, concurrency);
   const changed = describeChanges(flags);
   const scale = {preset, ...(changed !== undefined && {changed})};
+  const measured = (row: string, figure: Figure) => cellOf(outcomes, row, figure, scale);
   const comparison = compareWithPaper(
     paper,
-    (row, metric) => cellOf(outcomes, row, statistic(metric), scale),
+    (row, metric) => measured(row, figureOf(metric)),
     runs.map(({row}) => row.id),
   );
-  const table = {...comparisonJson(comparison), ...scale, engine: recorded(outcomes, 'engine')};
+  const processor = paper.rows.map(({id}) => measured(id, 'processorTime'));
+  const table = {
+    ...comparisonJson(comparison),
+    ...scale,
+    engine: recorded(outcomes, 'engine'),
+    ...(timesSteps(paper) && {
+      runsAtATime: concurrency,
+      processorTime: Object.fromEntries(paper.rows.map(({id}, row) => [id, processor[row]!])),
+    }),
+  };
   await writeFileAtomic(join(folder, 'table.json'), `${JSON.stringify(table, null, 2)}\n`);
   await writeFileAtomic(join(folder, 'table.md'), formatMarkdown(comparison));
   if (experiment.comparableLosses) {
@@ -98,6 +109,7 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   if (flags.json !== undefined) await writeJson(flags.json, table);
   if (flags.json !== '-') {
     await writeOut(formatText(comparison, STYLE));
+    await writeOut(timesText(paper, processor, concurrency));
     for (const {run, result} of outcomes) {
       if (result?.trainedBy === undefined) continue;
       const trainer = relative(folder, join(run.runDir, result.trainedBy));
@@ -138,9 +150,17 @@ function requireRowsValues({id, rows}: Experiment, set: readonly string[]): void
   }
 }
 
-/** The paper's tables of AP name their columns as COCO's statistics are named here. */
-function statistic(metric: string): CocoStatName {
-  const name = COCO_STATS.find(stat => stat === metric);
-  if (name === undefined) throw new Error(`no statistic ${metric}`);
-  return name;
+/** How the times of a table were measured, and the same steps in processor time. */
+function timesText(paper: PaperTable, processor: readonly Cell[], concurrency: number): string {
+  if (!timesSteps(paper)) return '';
+  const times = paper.rows.map(({group, label}, row) => {
+    const name = group === undefined ? label : `${group}, ${label}`;
+    return `${name} ${cellText(processor[row]!, 1)}`;
+  });
+  return (
+    `training: the median step, without the wait for images, of runs that trained ${concurrency} at a time\n` +
+    `processor time of a step (ms): ${times.join('; ')}\n`
+  );
 }
+
+const timesSteps = ({metrics}: PaperTable): boolean => metrics.some(({id}) => id === 'trainingTime');

@@ -33,6 +33,8 @@ const claimSchema = z.strictObject({
   row: z.string(),
   than: z.string(),
   metric: z.string(),
+  /** Where the paper says by how much: the difference as a share of the value of `row`, such as 0.27 for 27 % less time. */
+  share: z.number().gt(0).lt(1).optional(),
   text: z.string(),
 });
 

@@ -76,6 +76,28 @@ export function differenceVerdict(a: Cell, b: Cell, digits = 1): Verdict {
     : {kind: 'not-confirmed', text: `not confirmed (${figures})`};
 }
 
+/**
+ * Whether b is below a by the share of a that the paper says, or more. The noise is that of the share, from both spreads; a
+ * share that it does not set apart from the paper's counts as the paper's.
+ * @param share of the paper, such as 0.27
+ */
+export function shareVerdict(a: Cell, b: Cell, share: number): Verdict {
+  if (a.kind !== 'measured') return noVerdict(a);
+  if (b.kind !== 'measured') return noVerdict(b);
+  const ratio = b.mean / a.mean;
+  const shown = `${percent(1 - ratio)} less, ${percent(share)} in the paper`;
+  if (a.spread === undefined || b.spread === undefined) {
+    return {kind: 'no-verdict', text: `${shown}; one seed: no verdict`};
+  }
+  const noise = ratio * Math.hypot(a.spread / a.mean, b.spread / b.mean);
+  const figures = `${shown}, noise ${percent(noise)}`;
+  return 1 - ratio >= share - noise
+    ? {kind: 'confirmed', text: `confirmed (${figures})`}
+    : {kind: 'not-confirmed', text: `not confirmed (${figures})`};
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
 function noVerdict({kind}: Exclude<Cell, {readonly kind: 'measured'}>): Verdict {
   switch (kind) {
     case 'not-run':
@@ -100,10 +122,11 @@ export function claimVerdicts(table: PaperTable, cellOf: CellOf): readonly Claim
     const digits = table.metrics.find(({id}) => id === claim.metric)?.digits ?? 1;
     const printed = (row: string) => table.rows.find(({id}) => id === row)?.values[claim.metric];
     const [above, below] = [printed(claim.row), printed(claim.than)];
+    const [a, b] = [cellOf(claim.row, claim.metric), cellOf(claim.than, claim.metric)];
     return {
       claim,
       paper: typeof above === 'number' && typeof below === 'number' ? signed(above - below, digits) : 'n/a',
-      verdict: differenceVerdict(cellOf(claim.row, claim.metric), cellOf(claim.than, claim.metric), digits),
+      verdict: claim.share === undefined ? differenceVerdict(a, b, digits) : shareVerdict(a, b, claim.share),
     };
   });
 }

@@ -171,6 +171,7 @@ async function runLoop(
     if (iteration >= schedule.iterations) return await end('finished');
 
     let waitingSince = performance.now();
+    let processorBefore = process.cpuUsage();
     for await (const batch of options.batches(iteration)) {
       const arrived = performance.now();
       if (batch.iteration !== iteration) throw new Error(`batch ${batch.iteration} came as ${iteration}`);
@@ -187,6 +188,7 @@ async function runLoop(
         ...{iteration, lr, ...losses, seconds},
         imagesPerSecond: imageIds.length / seconds,
         dataSeconds: (arrived - waitingSince) / 1000,
+        processorSeconds: processorSecondsSince(processorBefore),
       };
       log.iteration(metrics);
       options.onIteration?.(metrics);
@@ -205,6 +207,7 @@ async function runLoop(
       }
       if (isLast) return await end('finished');
       waitingSince = performance.now();
+      processorBefore = process.cpuUsage();
     }
     throw new RunError(`the training data ended after ${iteration} of ${schedule.iterations} iterations`);
   } catch (error) {
@@ -213,6 +216,11 @@ async function runLoop(
     await record('failed', {error: message}).catch(() => {});
     throw error;
   }
+}
+
+function processorSecondsSince(before: NodeJS.CpuUsage): number {
+  const {user, system} = process.cpuUsage(before);
+  return (user + system) / 1e6;
 }
 
 async function stepOn(detector: Detector, batch: Batch, optimizer: Sgd, lr: number): Promise<StepRecord> {

@@ -40,6 +40,8 @@ const metricsSchema = z.object({
   /** Wall-clock time of the iteration, and the part of it spent waiting for the batch. */
   seconds: loggedNumber,
   dataSeconds: loggedNumber,
+  /** Processor time of the process in the iteration, over all its threads. */
+  processorSeconds: loggedNumber.optional(),
 });
 
 const evaluationSchema = z.object({iteration: count, value: loggedNumber});

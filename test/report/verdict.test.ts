@@ -1,7 +1,13 @@
 import test from 'ava';
 import {type Cell, combineSeeds, type SeedResult} from '../../src/report/cell.js';
 import {readPaperTable} from '../../src/report/paper.js';
-import {claimVerdicts, differenceVerdict, divergenceVerdict, signed} from '../../src/report/verdict.js';
+import {
+  claimVerdicts,
+  differenceVerdict,
+  divergenceVerdict,
+  shareVerdict,
+  signed,
+} from '../../src/report/verdict.js';
 
 const made = {preset: 'mini', commit: '91dfbd4', engine: 'wasm'};
 const cell = (...values: readonly (number | 'n/a')[]): Cell =>
@@ -54,6 +60,29 @@ test('One seed, a diverged row or one that has not been run allow no verdict', t
   t.is(differenceVerdict(cell(50), cell(40, 41)).text, '+9.5; one seed: no verdict');
   t.is(differenceVerdict(cell(50, 51), cell('n/a')).text, 'no verdict: a row diverged');
   t.is(differenceVerdict({kind: 'not-run'}, cell(1, 2)).text, 'no verdict: not all rows have been run');
+});
+
+test('A share counts as the paper says unless the noise of the seeds sets it apart', t => {
+  // 100 ms against 90, 92 and 94: 8 % less. Spreads 0 and 2, so the noise is 0.92 * 2 / 92 = 2 %.
+  const [a, b] = [cell(100, 100, 100), cell(90, 92, 94)];
+  t.deepEqual(shareVerdict(a, b, 0.27), {
+    kind: 'not-confirmed',
+    text: 'not confirmed (8.0 % less, 27.0 % in the paper, noise 2.0 %)',
+  });
+  t.is(shareVerdict(a, b, 0.09).kind, 'confirmed');
+  t.is(shareVerdict(a, b, 0.05).text, 'confirmed (8.0 % less, 5.0 % in the paper, noise 2.0 %)');
+  t.is(shareVerdict(b, a, 0.05).kind, 'not-confirmed');
+  t.is(shareVerdict(cell(4), cell(3), 0.27).text, '25.0 % less, 27.0 % in the paper; one seed: no verdict');
+  t.is(shareVerdict({kind: 'not-run'}, b, 0.27).kind, 'no-verdict');
+});
+
+test('The claim of faster training is one of a share', async t => {
+  const paper = await readPaperTable('table-6');
+  const times = (row: string, metric: string) =>
+    metric === 'trainingTime' && row === 'smooth-l1-ghm-c' ? cell(328, 330) : cell(238, 240);
+  const [, , faster] = claimVerdicts(paper, times);
+  t.is(faster!.paper, '+90');
+  t.is(faster!.verdict.text, 'confirmed (27.4 % less, 27.0 % in the paper, noise 0.5 %)');
 });
 
 test('Claims carry the difference that the paper prints', async t => {
