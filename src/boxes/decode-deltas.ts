@@ -16,6 +16,8 @@ export function decodeDeltas(
 ): tf.Tensor2D {
   const rows = anchors.length / 4;
   tf.util.assertShapesMatch(deltas.shape, [rows, 4], 'decodeDeltas: deltas and anchors ');
+  // tfjs's cpu backend joins empty halves to what it cannot slice.
+  if (rows === 0) return tf.clone(deltas);
   const sides = new Float32Array(2 * rows);
   const centres = new Float32Array(2 * rows);
   for (let row = 0; row < rows; row++) {

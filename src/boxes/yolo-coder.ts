@@ -63,6 +63,8 @@ export function decodeYolo(logits: Float32Array, cells: Float32Array): Float32Ar
 export function decodeYoloTensor(logits: tf.Tensor2D, cells: Float32Array): tf.Tensor2D {
   const rows = cells.length / CELL_NUMBERS;
   tf.util.assertShapesMatch(logits.shape, [rows, 4], 'decodeYoloTensor: logits and cells ');
+  // tfjs's cpu backend joins empty halves to what it cannot slice.
+  if (rows === 0) return tf.clone(logits);
   return tf.tidy(() => {
     const constants = tf.tensor2d(cells, [rows, CELL_NUMBERS]);
     const columns = (x: tf.Tensor2D, begin: number, size: number) => tf.slice2d(x, [0, begin], [rows, size]);

@@ -4,7 +4,7 @@ import {z} from 'zod';
 import {UsageError} from '../errors.js';
 import {canonical} from './load.js';
 import {type ModelConfig, runSchema} from './run.js';
-import {STAGE_FIELDS, type StageConfig, stageSchema} from './stage.js';
+import {STAGE_FIELDS, stageSchema} from './stage.js';
 import {suggestion} from './suggest.js';
 
 export type StageField = (typeof STAGE_FIELDS)[number];
@@ -29,6 +29,7 @@ const USUAL: Readonly<Record<StageField, Readonly<Record<string, Readonly<Record
     'balanced-l1': {alpha: 0.5, gamma: 1.5, beta: 1},
     iou: {},
     giou: {},
+    darknet: {},
     'ghm-r': {mu: 0.02, bins: 10, momentum: 0.7, weight: 10},
   },
   lossScaling: {none: {}, constant: {}, guided: {gain: 1}},
@@ -116,29 +117,23 @@ function splitOutsideBraces(text: string): readonly string[] {
   return parts.map(part => part.trim()).filter(part => part !== '');
 }
 
-function checkedValue(
-  stage: VariedStage,
-  field: StageField,
-  part: string,
-  flag: string,
-): StageConfig[StageField] {
+function checkedValue(stage: VariedStage, field: StageField, part: string, flag: string): unknown {
   const value = part.startsWith('{') ? parseMap(part, flag) : shortForm(stage, field, part, flag);
-  const parsed = stageSchema.shape[field].safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
+  const own = z.safeParse(stage.shape[field], value);
+  if (own.success) return own.data;
+  const kinds = Object.entries(USUAL[field])
+    .filter(([kind, usual]) => z.safeParse(stage.shape[field], {kind, ...usual}).success)
+    .map(([kind]) => kind);
+  const isOwnKind = z.safeParse(z.object({kind: z.enum(kinds)}), value).success;
+  // A kind that only other stages have is told apart from one that is written wrong.
+  const parsed = isOwnKind ? own : stageSchema.shape[field].safeParse(value);
+  if (parsed.success) {
     throw new UsageError(
-      `--vary ${flag}: ${part} is no ${field}: ${issue?.path.join('.')} ${issue?.message}`,
+      `--vary ${flag}: stage ${stage.name} has no ${field} ${part}; valid: ${kinds.join(', ')}`,
     );
   }
-  if (!z.safeParse(stage.shape[field], parsed.data).success) {
-    const kinds = Object.entries(USUAL[field]).filter(
-      ([kind, usual]) => z.safeParse(stage.shape[field], {kind, ...usual}).success,
-    );
-    throw new UsageError(
-      `--vary ${flag}: stage ${stage.name} has no ${field} ${part}; valid: ${kinds.map(([kind]) => kind).join(', ')}`,
-    );
-  }
-  return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UsageError(`--vary ${flag}: ${part} is no ${field}: ${issue?.path.join('.')} ${issue?.message}`);
 }
 
 function parseMap(part: string, flag: string): unknown {

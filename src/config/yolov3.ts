@@ -22,8 +22,11 @@ export const yoloBoxLossSchema = z.discriminatedUnion('kind', [
      * Cross-entropy with an offset t that is neither 0 nor 1 is at least the entropy of t. That has no gradient; it counts in
      * the value of the loss, and so in guided scaling.
      */
-    entropy: z.enum(['included', 'excluded']),
+    entropy: z.enum(['included', 'excluded']).default('included'),
   }),
+  /** -log IoU of the boxes, and 1 - GIoU, unweighted: as in `boxLoss` of other stages. */
+  z.strictObject({kind: z.literal('iou')}),
+  z.strictObject({kind: z.literal('giou')}),
 ]);
 
 export const yoloStageSchema = z.strictObject({

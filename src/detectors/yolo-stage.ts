@@ -19,6 +19,8 @@ import {gatherRows} from '../engine/ops/gather-rows.js';
 import type {YoloPredictions} from '../heads/yolo-head.js';
 import {classificationLossSum} from '../losses/classification-loss.js';
 import {darknetBoxSum, smallBoxWeights} from '../losses/darknet-box.js';
+import {giouSum} from '../losses/giou.js';
+import {iouSum} from '../losses/iou.js';
 import type {Random} from '../random/random.js';
 import type {StageLosses} from './detector.js';
 import {type Examples, sampleExamples} from './examples.js';
@@ -200,10 +202,15 @@ function binaryQuestions(
 
 function boxSum(config: YoloStageConfig['boxLoss'], boxes: tf.Tensor3D, examples: YoloExamples): tf.Scalar {
   const predicted = foregroundRows(boxes, examples.foreground);
+  const objects = () => tf.tensor2d(examples.boxes, [examples.foreground.length, 4]);
   switch (config.kind) {
     case 'darknet': {
       const weights = smallBoxWeights(examples.boxes, examples.grid.canvas);
       return darknetBoxSum(config, predicted, examples.boxTargets, weights);
     }
+    case 'iou':
+      return iouSum(examples.decode(predicted), objects());
+    case 'giou':
+      return giouSum(examples.decode(predicted), objects());
   }
 }

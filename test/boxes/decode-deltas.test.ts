@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import test from 'ava';
 import {type BoxCoderWeights, decodeBoxes} from '../../src/boxes/box-coder.js';
 import {decodeDeltas} from '../../src/boxes/decode-deltas.js';
+import {giouSum} from '../../src/losses/giou.js';
 import {assertGradient, floats, onEngine, type Values} from '../engine/ops/agreement.js';
 import {ENGINES} from '../engines.js';
 
@@ -26,6 +27,13 @@ for (const engine of ENGINES)
       }),
     );
     t.deepEqual(none, [0, [0, 4]]);
+    const loss = await onEngine(t, engine, () =>
+      tf.tidy(() => {
+        const boxes = decodeDeltas(tf.zeros([0, 4]), new Float32Array(0), WEIGHTS);
+        return giouSum(boxes, tf.zeros([0, 4])).dataSync()[0];
+      }),
+    );
+    t.is(loss, 0, 'no boxes are boxes that losses can be taken of');
   });
 
 test.serial('the gradient is that of finite differences, and 0 beyond the limit of a side', async t => {

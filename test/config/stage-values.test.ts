@@ -107,3 +107,23 @@ test('a RoI-subnet has less to choose from than other stages', t => {
     gamma: 2,
   });
 });
+
+test("YOLOv3 has box losses of its own, and darknet's belongs to it alone", t => {
+  const dense = (detector: Parameters<typeof stageShape>[0]) => ({
+    name: 'dense',
+    shape: stageShape(detector, 'dense'),
+    sample: {},
+  });
+  const {values} = parseVariation('boxLoss=darknet,giou,{kind: darknet, entropy: excluded}', dense('yolov3'));
+  t.deepEqual(
+    values.map(({value}) => value),
+    [{kind: 'darknet', entropy: 'included'}, {kind: 'giou'}, {kind: 'darknet', entropy: 'excluded'}],
+  );
+  t.throws(() => parseVariation('boxLoss=l1', dense('yolov3')), {
+    message: '--vary boxLoss=l1: stage dense has no boxLoss l1; valid: iou, giou, darknet',
+  });
+  t.throws(() => parseVariation('boxLoss={kind: darknet, entropy: some}', dense('yolov3')), {
+    message: /is no boxLoss: entropy /,
+  });
+  t.throws(() => parseVariation('boxLoss=darknet', dense('retinanet')), {instanceOf: UsageError});
+});

@@ -284,6 +284,31 @@ test('shared predictions answer yes to several classes without objectness too', 
   }
 });
 
+test('by hand: IoU and GIoU of the boxes that logits of 0 make', t => {
+  // The anchor in the middle (12, 20) of its cell, 6 x 6, is 2 px aside of the object: they share 4 x 6 of 8 x 6, which is
+  // their union and its hull.
+  const targets = [targetsOf([7, 17, 13, 23, 2])];
+  for (const [kind, expected] of [
+    ['iou', Math.log(2)],
+    ['giou', 0.5],
+  ] as const) {
+    const input = {
+      config: model({...darknetStage, boxLoss: {kind}}),
+      targets,
+      logits: logitsOf(1),
+      hasObjectness: true,
+    };
+    const {box, gradients} = evaluate(t, input);
+    t.true(close(box, expected), kind);
+    const own = fine(2, 1, 0);
+    // The box is to move to the left.
+    t.true(gradients.boxes[4 * own]! > 0);
+    t.true([...gradients.boxes.keys()].every(i => gradients.boxes[i] === 0 || Math.floor(i / 4) === own));
+    const none = evaluate(t, {...input, targets: [targetsOf()]});
+    t.is(none.box, 0);
+  }
+});
+
 test('without objects the loss is that of background, and guided scaling has nothing to follow', t => {
   const targets = [targetsOf(), targetsOf()];
   const baseline = evaluate(t, {
@@ -363,9 +388,12 @@ test('what a sampler leaves out has no class and no box either', t => {
 
 testsOn(['cpu'])('the gradients of the total are finite differences', t => {
   const targets = [targetsOf([7, 17, 13, 23, 2], [8, 17, 14, 23, 1]), targetsOf([1, 1, 29, 27, 1])];
-  for (const hasObjectness of [true, false]) {
+  for (const [hasObjectness, boxLoss] of [
+    [true, darknetStage.boxLoss],
+    [false, {kind: 'giou'}],
+  ] as const) {
     const logits = randomLogits(2, 'differences');
-    const config = model(darknetStage, {assignment: {...assignment, ignoreThreshold: null}});
+    const config = model({...darknetStage, boxLoss}, {assignment: {...assignment, ignoreThreshold: null}});
     const input = {config, targets, logits, hasObjectness};
     const {gradients} = evaluate(t, input);
     const total = () => tf.tidy(() => lossesOf(input, tensorsOf(input)).losses.total.dataSync()[0]!);
