@@ -54,11 +54,15 @@ export function decodeBoxes(
   return boxes;
 }
 
-/** Boxes cut to 0..width and 0..height; boxes outside become empty ones on the border. NaN stays NaN. */
-export function clipBoxes(boxes: Float32Array, canvas: Canvas): Float32Array {
+/** Where an image lies on a canvas; at the top left where it does not say. */
+export type Region = Canvas & {readonly left?: number; readonly top?: number};
+
+/** Boxes cut to the region; boxes outside become empty ones on the border. NaN stays NaN. */
+export function clipBoxes(boxes: Float32Array, {left = 0, top = 0, width, height}: Region): Float32Array {
   const clipped = new Float32Array(boxes.length);
-  for (let i = 0; i < boxes.length; i++) {
-    clipped[i] = Math.min(Math.max(boxes[i]!, 0), i % 2 === 0 ? canvas.width : canvas.height);
+  for (let i = 0; i < boxes.length; i += 2) {
+    clipped[i] = Math.min(Math.max(boxes[i]!, left), left + width);
+    clipped[i + 1] = Math.min(Math.max(boxes[i + 1]!, top), top + height);
   }
   return clipped;
 }

@@ -1,6 +1,7 @@
 /** The schema of a run: everything that decides its numbers. The type is inferred from it. */
 import {z} from 'zod';
 import {foveaboxSchema} from './foveabox.js';
+import {letterboxSchema} from './letterbox.js';
 import {retinanetSchema} from './network.js';
 import {cascadeRcnnSchema, fasterRcnnSchema, maskRcnnSchema} from './two-stage.js';
 import {yolov3Schema} from './yolov3.js';
@@ -42,20 +43,27 @@ export const resizeSchema = z.strictObject({
   maxLongSide: positiveInt,
 });
 
-export const inputSchema = z.strictObject({
-  /** Null: images keep their size. */
-  resize: resizeSchema.nullable(),
-  channelOrder: z.enum(['rgb', 'bgr']),
-  /** In the channel order, on the 0..255 scale. */
-  mean: z.tuple([z.number(), z.number(), z.number()]),
-  std: z.tuple([positive, positive, positive]),
-  /** Probability of a horizontal flip in training. */
-  flip: z.number().min(0).max(1),
-  /** Batches are padded with zeros, bottom and right, to a multiple of this: of 32, since the pyramid doubles C5's map. */
-  sizeDivisor: positiveInt.multipleOf(32),
-  /** Batches hold only wide or only tall images (maskrcnn-benchmark). */
-  aspectGrouping: z.boolean(),
-});
+export const inputSchema = z
+  .strictObject({
+    /** Null: images keep their size. */
+    resize: resizeSchema.nullable(),
+    /** Images on grey squares, all of one size, instead of `resize`; null: none. */
+    letterbox: letterboxSchema.nullable().default(null),
+    channelOrder: z.enum(['rgb', 'bgr']),
+    /** In the channel order, on the 0..255 scale. */
+    mean: z.tuple([z.number(), z.number(), z.number()]),
+    std: z.tuple([positive, positive, positive]),
+    /** Probability of a horizontal flip in training. */
+    flip: z.number().min(0).max(1),
+    /** Batches are padded with zeros, bottom and right, to a multiple of this: of 32, since the pyramid doubles C5's map. */
+    sizeDivisor: positiveInt.multipleOf(32),
+    /** Batches hold only wide or only tall images (maskrcnn-benchmark). */
+    aspectGrouping: z.boolean(),
+  })
+  .refine(({resize, letterbox}) => resize === null || letterbox === null, {
+    path: ['letterbox'],
+    error: 'null where input.resize is not: images are resized in one way',
+  });
 
 const ascending = (steps: readonly number[]) => steps.every((step, i) => i === 0 || step > steps[i - 1]!);
 
@@ -66,12 +74,20 @@ export const scheduleSchema = z.strictObject({
   /** Learning rate is multiplied by gamma at each of these iterations. */
   steps: z.array(positiveInt).refine(ascending, 'expected ascending iterations'),
   gamma: positive,
-  warmup: z.strictObject({iterations: z.int().nonnegative(), factor: z.number().min(0).max(1)}),
+  /** The learning rate is factor + (1 - factor) p^power of what it is else, where p is the share of the warm-up behind it. */
+  warmup: z.strictObject({
+    iterations: z.int().nonnegative(),
+    factor: z.number().min(0).max(1),
+    /** 1: linear (maskrcnn-benchmark); 4 with a factor of 0 is darknet's burn-in. */
+    power: positive.default(1),
+  }),
   momentum: z.number().min(0).lt(1),
   weightDecay: z.number().nonnegative(),
   /** maskrcnn-benchmark: biases learn at twice the rate, without decay. */
   biasLrFactor: positive,
   biasWeightDecay: z.number().nonnegative(),
+  /** Of the multipliers of norms; null: that of weights (darknet: 0). */
+  normWeightDecay: z.number().nonnegative().nullable().default(null),
   /** Clips the global gradient norm; null (the paper's baselines): no clipping. */
   clipGradientNorm: positive.nullable(),
   /** Iterations between checkpoints. */

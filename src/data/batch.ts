@@ -2,9 +2,12 @@
 import type {Tensor4D} from '@tensorflow/tfjs';
 import type {Outline} from '../masks/outline.js';
 
-/** How one image of a batch came to be: divide box coordinates by `scale` to return to the file's pixels. */
+/** How one image of a batch came to be: `toFilePixels` returns its boxes to the file's pixels. */
 export type ImageInfo = {
   readonly imageId: number;
+  /** Where the image lies in its part of the batch; default: at the top left. */
+  readonly left?: number;
+  readonly top?: number;
   /** Pixels that hold the image, before padding. */
   readonly height: number;
   readonly width: number;
@@ -15,7 +18,7 @@ export type ImageInfo = {
 };
 
 export type ImageBatch = {
-  readonly images: Tensor4D; // [B, H, W, 3], normalised, padded with zeros at the bottom and right
+  readonly images: Tensor4D; // [B, H, W, 3], normalised, padded with zeros at the bottom and right; letterboxes with grey
   readonly infos: readonly ImageInfo[]; // [B]
 };
 

@@ -1,16 +1,17 @@
 /** Batches of a data set for training, evaluation and prediction, decoded ahead of the step that uses them. */
 import type {InputConfig} from '../config/run.js';
-import {RunError} from '../errors.js';
+import {RunError, UsageError} from '../errors.js';
 import type {Batch, ImageBatch, ImageInfo} from './batch.js';
 import {batchOrder, sizeOrder, type Turn} from './batch-order.js';
 import type {Dataset, ImageRecord} from './dataset.js';
 import {decodeFile, decodeImage, resizePixels} from './image.js';
 import {imagesToTensor} from './image-tensor.js';
+import {sideOfBatch} from './letterbox.js';
 import {PixelCache} from './pixel-cache.js';
 import {prefetched} from './prefetch.js';
-import {paddedSize, type Size} from './resize.js';
+import type {Size} from './resize.js';
 import {imageTargets, type TargetOptions, trainableImages} from './targets.js';
-import {evaluationSize, trainingView} from './view.js';
+import {canvasOf, evaluationView, plainViews, trainingView, type View} from './view.js';
 
 /** How far decoding runs ahead of the step: an image takes two turns, one to decode and one to resize. */
 const PREFETCH = 2;
@@ -29,6 +30,8 @@ export type TrainingConfig = EvaluationConfig &
     readonly seed: number;
     /** Number of the first batch, counted from 0: the iterations that a resumed run has behind it. */
     readonly startIteration?: number;
+    /** Batches of the whole training: letterboxes are the largest towards its end. Default: it does not end. */
+    readonly iterations?: number;
     /** Bytes of resized images kept in memory, so that a small data set is decoded once; default 512 MiB. */
     readonly cacheBytes?: number;
   };
@@ -44,6 +47,7 @@ export type TrainingBatch = Batch & {
  * Endless batches for training. Batch i depends on the data set, the configuration and i alone. Images without
  * anything to train on are left out (`trainableImages` counts them). The caller owns each batch's tensor; ending the
  * loop leaves nothing under way.
+ * @throws UsageError when masks are asked for in letterboxes, into which no outlines are moved.
  * @throws RunError when no image has a trainable object or, where masks are asked for, an object has none, and at the
  * batch of an image that cannot be decoded.
  */
@@ -52,8 +56,15 @@ export async function* trainingBatches(
   config: TrainingConfig,
 ): AsyncGenerator<TrainingBatch, void, void> {
   const {input, seed, startIteration = 0, prefetch = PREFETCH, cacheBytes = CACHE_BYTES} = config;
+  const {iterations = Number.POSITIVE_INFINITY} = config;
   const {trainIgnored = dataset.trainIgnored ?? true, masks = false} = config;
   const options = {trainIgnored, masks};
+  const {letterbox} = input;
+  if (masks && letterbox !== null) {
+    throw new UsageError(
+      'input.letterbox is not for detectors of masks; set it to null, and input.resize to a short side',
+    );
+  }
   const images = trainableImages(dataset.images, {trainIgnored});
   if (images.length === 0) {
     throw new RunError(
@@ -61,28 +72,43 @@ export async function* trainingBatches(
     );
   }
   // An object without a mask stops the run before its first step, not in the middle of an epoch.
-  if (masks) for (const image of images) imageTargets(image, trainingView(image, input, seed, 0), options);
+  if (masks) for (const image of images) imageTargets(image, plainViews(image, input)[0], options);
   const cache = new PixelCache(cacheBytes);
   const order = batchOrder(images, {...config, aspectGrouping: input.aspectGrouping}, startIteration);
-  const load = (turns: readonly Turn[]) =>
-    settled(
+  /** Pixels of a view. Where sizes hardly ever come again, files are kept as they are. */
+  const pixelsOf = async (record: ImageRecord, view: View): Promise<Uint8Array> => {
+    if (view.limits === undefined) return cache.load(record, view);
+    const {width, height} = record;
+    return (await resizePixels({data: await cache.load(record, record), width, height}, view)).data;
+  };
+  const load = async ({turns, iteration}: NumberedTurns) => {
+    const side = letterbox === null ? undefined : sideOfBatch(letterbox, {seed, iteration, iterations});
+    const views = await settled(
       turns.map(async ({index, epoch}) => {
         const record = images[index]!;
-        const view = trainingView(record, input, seed, epoch);
-        return {record, epoch, data: await cache.load(record, view), ...view};
+        const view = trainingView(record, input, {seed, epoch, side});
+        return {record, epoch, data: await pixelsOf(record, view), ...view};
       }),
     );
+    return {views, iteration};
+  };
 
-  let iteration = startIteration;
-  for await (const views of prefetched(order, load, prefetch)) {
+  for await (const {views, iteration} of prefetched(numbered(order, startIteration), load, prefetch)) {
     yield {
       images: imagesToTensor(views, input),
       infos: views.map(view => imageInfo(view.record, view)),
       targets: views.map(view => imageTargets(view.record, view, options)),
-      iteration: iteration++,
+      iteration,
       epoch: views.at(-1)!.epoch,
     };
   }
+}
+
+type NumberedTurns = {readonly turns: readonly Turn[]; readonly iteration: number};
+
+function* numbered(order: Iterable<readonly Turn[]>, start: number): Generator<NumberedTurns, void, void> {
+  let iteration = start;
+  for (const turns of order) yield {turns, iteration: iteration++};
 }
 
 /**
@@ -94,8 +120,8 @@ export async function* evaluationBatches(
   dataset: Dataset,
   {input, imagesPerBatch, prefetch = PREFETCH}: EvaluationConfig,
 ): AsyncGenerator<ImageBatch, void, void> {
-  const sizes = dataset.images.map(image => evaluationSize(image, input));
-  const canvases = sizes.map(size => paddedSize(size, input.sizeDivisor));
+  const views = dataset.images.map(image => evaluationView(image, input));
+  const canvases = views.map(view => canvasOf(view, input.sizeDivisor));
   const order = equalRuns(
     sizeOrder(canvases),
     index => `${canvases[index]!.height}x${canvases[index]!.width}`,
@@ -104,16 +130,16 @@ export async function* evaluationBatches(
     settled(
       indices.map(async index => {
         const record = dataset.images[index]!;
-        const size = sizes[index]!;
-        return {record, data: await decodeImage(record, size), ...size};
+        const view = views[index]!;
+        return {record, data: await decodeImage(record, view), ...view};
       }),
     );
-  for await (const views of prefetched(
+  for await (const loaded of prefetched(
     order.flatMap(indices => [...chunks(indices, imagesPerBatch)]),
     load,
     prefetch,
   )) {
-    yield {images: imagesToTensor(views, input), infos: views.map(view => imageInfo(view.record, view))};
+    yield {images: imagesToTensor(loaded, input), infos: loaded.map(view => imageInfo(view.record, view))};
   }
 }
 
@@ -136,13 +162,18 @@ function equalRuns<T>(items: readonly T[], keyOf: (item: T) => string): readonly
  */
 export async function imageFileBatch(path: string, input: InputConfig, imageId = 0): Promise<ImageBatch> {
   const pixels = await decodeFile(path);
-  const resized = await resizePixels(pixels, evaluationSize(pixels, input));
-  return {images: imagesToTensor([resized], input), infos: [imageInfo({id: imageId, ...pixels}, resized)]};
+  const view = evaluationView(pixels, input);
+  const resized = {...view, ...(await resizePixels(pixels, view))};
+  return {images: imagesToTensor([resized], input), infos: [imageInfo({id: imageId, ...pixels}, view)]};
 }
 
-function imageInfo(original: Size & Pick<ImageRecord, 'id'>, {width, height}: Size): ImageInfo {
+function imageInfo(
+  original: Size & Pick<ImageRecord, 'id'>,
+  {width, height, placement}: Size & Pick<View, 'placement'>,
+): ImageInfo {
   return {
     imageId: original.id,
+    ...(placement === undefined ? {} : {left: placement.left, top: placement.top}),
     height,
     width,
     originalHeight: original.height,

@@ -1,4 +1,4 @@
-/** Objects of an image as training sees them: which ones count, and where they lie after resizing and flipping. */
+/** Objects of an image as training sees them: which ones count, and where they lie in the batch. */
 import {RunError} from '../errors.js';
 import {MaskError} from '../masks/mask.js';
 import type {Outline} from '../masks/outline.js';
@@ -7,7 +7,7 @@ import type {Dataset, ImageRecord} from './dataset.js';
 import {outlineInView} from './object-outline.js';
 import type {Shape} from './polygon.js';
 import type {Size} from './resize.js';
-import type {View} from './view.js';
+import type {ObjectLimits, View} from './view.js';
 
 /** Which annotated objects are trained on, besides crowds, which never are: a data set answers it for its own. */
 export type TargetOptions = Pick<Dataset, 'trainIgnored'> & {
@@ -16,8 +16,8 @@ export type TargetOptions = Pick<Dataset, 'trainIgnored'> & {
 };
 
 /**
- * The trainable objects of `record`, scaled to the view, mirrored with it and clipped to it; outlines are not clipped.
- * Crowds and boxes without area inside the image are left out.
+ * The trainable objects of `record`, scaled to the view, mirrored with it, clipped to it and placed with it; outlines are not
+ * clipped, nor placed. Crowds, boxes without area inside the image, and what the view's limits say, are left out.
  * @throws RunError when masks are asked for and an object has none, or one that cannot be drawn.
  */
 export function imageTargets(
@@ -29,6 +29,10 @@ export function imageTargets(
   // Decoded at every access.
   const shapes = masks ? (record.groundTruth.shapes ?? []) : [];
   const outlines: Outline[] = [];
+  const {placement, limits} = view;
+  const {left: offsetX, top: offsetY} = placement ?? {left: 0, top: 0};
+  const minWidth = (limits?.minSide ?? 0) * (placement?.canvas ?? view).width;
+  const minHeight = (limits?.minSide ?? 0) * (placement?.canvas ?? view).height;
   const scaleX = view.width / record.width;
   const scaleY = view.height / record.height;
   const keptBoxes: number[] = [];
@@ -41,12 +45,25 @@ export function imageTargets(
     const bottom = clamp(boxes[i * 4 + 3]! * scaleY, view.height);
     // Not `right <= left`: that is false for NaN, and such a box must not reach the loss either.
     if (!(right > left && bottom > top)) continue;
-    keptBoxes.push(view.flip ? view.width - right : left, top, view.flip ? view.width - left : right, bottom);
+    if (right - left < minWidth || bottom - top < minHeight) continue;
+    const near = offsetX + (view.flip ? view.width - right : left);
+    keptBoxes.push(near, offsetY + top, near + right - left, offsetY + bottom);
     keptClasses.push(classes[i]!);
     if (masks) outlines.push(trainableOutline(record, i, shapes[i], view));
   }
   const targets = {boxes: Float32Array.from(keptBoxes), classes: Int32Array.from(keptClasses)};
-  return masks ? {...targets, outlines} : targets;
+  if (masks) return {...targets, outlines};
+  return limits === undefined ? targets : atMost(targets, limits);
+}
+
+/** All objects, or so many of them, drawn, in their order. */
+function atMost({boxes, classes}: Targets, {maxObjects, random}: ObjectLimits): Targets {
+  if (classes.length <= maxObjects) return {boxes, classes};
+  const drawn = random().shuffle(Int32Array.from(classes.keys())).subarray(0, maxObjects).sort();
+  return {
+    boxes: Float32Array.from({length: 4 * maxObjects}, (_, i) => boxes[4 * drawn[i >> 2]! + (i & 3)]!),
+    classes: drawn.map(object => classes[object]!),
+  };
 }
 
 function trainableOutline(

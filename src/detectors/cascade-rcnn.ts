@@ -6,10 +6,10 @@ import * as tf from '@tensorflow/tfjs';
 import {rcnnFpn} from '../backbones/fpn.js';
 import {resnet} from '../backbones/resnet.js';
 import {boxArea, gatherBoxes} from '../boxes/box.js';
-import {clipBoxes, decodeBoxes} from '../boxes/box-coder.js';
+import {clipBoxes, decodeBoxes, type Region} from '../boxes/box-coder.js';
 import type {BoxCoderConfig} from '../config/network.js';
 import type {CascadeRcnnConfig} from '../config/two-stage.js';
-import type {Batch, ImageBatch, ImageInfo} from '../data/batch.js';
+import type {Batch, ImageBatch} from '../data/batch.js';
 import {Parameters} from '../layers/parameters.js';
 import {Phase} from '../layers/phase.js';
 import type {Detections, Detector, DetectorOptions} from './detector.js';
@@ -142,11 +142,11 @@ export function cascadeRcnn(config: CascadeRcnnConfig, options: DetectorOptions)
 export function refinedBoxes(
   {boxes, probabilities, deltas}: RoiOutputs,
   weights: BoxCoderConfig['weights'],
-  {width, height}: Pick<ImageInfo, 'width' | 'height'>,
+  region: Region,
   classAgnostic: boolean,
 ): Float32Array {
   const count = boxes.length / 4;
-  if (classAgnostic) return clipBoxes(decodeBoxes(deltas, boxes, weights), {width, height});
+  if (classAgnostic) return clipBoxes(decodeBoxes(deltas, boxes, weights), region);
   const columns = probabilities.length / Math.max(1, count);
   const rows = Int32Array.from({length: count}, (_, row) => {
     const ofClasses = probabilities.subarray(row * columns + 1, (row + 1) * columns);
@@ -154,7 +154,7 @@ export function refinedBoxes(
     const likeliest = ofClasses.reduce((best, value, cls) => (value > ofClasses[best]! ? cls : best), 0);
     return row * (columns - 1) + likeliest;
   });
-  return clipBoxes(decodeBoxes(gatherBoxes(deltas, rows), boxes, weights), {width, height});
+  return clipBoxes(decodeBoxes(gatherBoxes(deltas, rows), boxes, weights), region);
 }
 
 /** The boxes with an interior: a refined box may have lost its own to the border. */

@@ -155,7 +155,7 @@ export function denseDetections(
   options: DetectionOptions,
 ): Detections {
   const decoded = decode(candidates.deltas, candidates.positions);
-  const clipped = clipBoxes(decoded, {width: info.width, height: info.height});
+  const clipped = clipBoxes(decoded, info);
   const withArea = Int32Array.from(candidates.positions.keys()).filter(
     i => clipped[4 * i + 2]! > clipped[4 * i]! && clipped[4 * i + 3]! > clipped[4 * i + 1]!,
   );

@@ -7,9 +7,8 @@ import type {AnchorsConfig, MatcherConfig} from '../config/network.js';
 import type {InputConfig, ModelConfig, RunConfig} from '../config/run.js';
 import type {AnyStageConfig, YoloV3Config} from '../config/yolov3.js';
 import type {Dataset} from '../data/dataset.js';
-import {paddedSize} from '../data/resize.js';
 import {imageTargets, trainableImages} from '../data/targets.js';
-import {trainingSizes} from '../data/view.js';
+import {canvasOf, plainViews} from '../data/view.js';
 import {
   anchorCounter,
   type CountedImage,
@@ -25,9 +24,9 @@ import {RPN_STRIDES} from './rpn.js';
  */
 export function* countedImages(dataset: Dataset, input: InputConfig): Generator<CountedImage> {
   for (const [turn, image] of trainableImages(dataset.images, dataset).entries()) {
-    const sizes = trainingSizes(image, input);
-    const size = sizes[turn % sizes.length] ?? sizes[0];
-    yield {...paddedSize(size, input.sizeDivisor), ...imageTargets(image, {...size, flip: false}, dataset)};
+    const views = plainViews(image, input);
+    const view = views[turn % views.length] ?? views[0];
+    yield {...canvasOf(view, input.sizeDivisor), ...imageTargets(image, view, dataset)};
   }
 }
 

@@ -125,12 +125,16 @@ function decode(
 
 /** Each box cut to its image: box i belongs to image floor(i / boxesOfImage). */
 function clipToImages(boxes: tf.Tensor2D, infos: readonly ImageInfo[], boxesOfImage: number): tf.Tensor2D {
-  const limits = tf.tensor3d(
-    infos.flatMap(({width, height}) => [width, height, width, height]),
-    [infos.length, 1, 4],
+  const shape: [number, number, number] = [infos.length, 1, 4];
+  const least = infos.flatMap(({left = 0, top = 0}) => [left, top, left, top]);
+  const most = infos.flatMap(({width, height}, image) =>
+    [width, height, width, height].map((length, i) => least[4 * image + i]! + length),
   );
   const ofImages = tf.reshape(boxes, [infos.length, boxesOfImage, 4]);
-  return tf.reshape(tf.minimum(tf.maximum(ofImages, 0), limits), [-1, 4]) as tf.Tensor2D;
+  return tf.reshape(
+    tf.minimum(tf.maximum(ofImages, tf.tensor3d(least, shape)), tf.tensor3d(most, shape)),
+    [-1, 4],
+  ) as tf.Tensor2D;
 }
 
 /** The rows, which come by falling score, by image and cut to the best of it. */

@@ -1,7 +1,7 @@
 /** From the probabilities and refined boxes of a RoI-subnet to detections: Girshick, "Fast R-CNN", Sec. 2.2 (detection). */
 
 import {gatherBoxes} from '../boxes/box.js';
-import {clipBoxes, decodeBoxes} from '../boxes/box-coder.js';
+import {clipBoxes, decodeBoxes, type Region} from '../boxes/box-coder.js';
 import type {BoxCoderConfig} from '../config/network.js';
 import type {ImageInfo} from '../data/batch.js';
 import {classwiseNms} from '../engine/host/nms.js';
@@ -33,7 +33,7 @@ export type BatchDetections = Omit<Detections, 'masks' | 'imageId'>;
  */
 export function roiDetections(
   {boxes: rois, probabilities, deltas}: RoiOutputs,
-  {width, height}: Pick<ImageInfo, 'width' | 'height'>,
+  region: Region,
   options: RoiDetectionOptions,
 ): BatchDetections {
   const count = rois.length / 4;
@@ -49,7 +49,7 @@ export function roiDetections(
   );
   const decoded = clipBoxes(
     decodeBoxes(gatherBoxes(deltas, deltaRows), gatherBoxes(rois, roiOf), options.boxWeights),
-    {width, height},
+    region,
   );
   const withArea = Int32Array.from(candidates.keys()).filter(
     i => decoded[4 * i + 2]! > decoded[4 * i]! && decoded[4 * i + 3]! > decoded[4 * i + 1]!,

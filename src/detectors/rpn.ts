@@ -114,13 +114,13 @@ function insideOf(
   straddle: number,
 ): (image: number, anchor: number) => boolean {
   return (image, anchor) => {
-    const {width, height} = infos[image]!;
+    const {left = 0, top = 0, width, height} = infos[image]!;
     const o = 4 * anchor;
     return (
-      anchors[o]! >= -straddle &&
-      anchors[o + 1]! >= -straddle &&
-      anchors[o + 2]! <= width + straddle &&
-      anchors[o + 3]! <= height + straddle
+      anchors[o]! >= left - straddle &&
+      anchors[o + 1]! >= top - straddle &&
+      anchors[o + 2]! <= left + width + straddle &&
+      anchors[o + 3]! <= top + height + straddle
     );
   };
 }

@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type {DataSetConfig, RunConfig} from '../config/run.js';
 import type {Batch} from '../data/batch.js';
 import {paddedSize, type Size} from '../data/resize.js';
-import {trainingSizes} from '../data/view.js';
+import {canvasOf, plainViews} from '../data/view.js';
 import {buildDetector, inputStd, stagesOf} from '../detectors/build.js';
 import {Random} from '../random/random.js';
 import {Sgd} from './sgd.js';
@@ -23,9 +23,9 @@ export async function estimateIterationSeconds(config: RunConfig): Promise<numbe
   const {data, input, model, schedule} = config;
   const image =
     data.train.kind === 'shapes' ? {width: data.train.size, height: data.train.size} : TYPICAL_IMAGE;
-  const canvases = trainingSizes(image, input).map(size => paddedSize(size, input.sizeDivisor));
+  const canvases = plainViews(image, input).map(view => canvasOf(view, input.sizeDivisor));
   const pixels = canvases.reduce((sum, {width, height}) => sum + width * height, 0) / canvases.length;
-  const [{width, height}] = trainingSizes(image, input);
+  const [{width, height}] = plainViews(image, input);
   const probe = paddedSize(
     {width: Math.min(width, PROBE_SIDE), height: Math.min(height, PROBE_SIDE)},
     input.sizeDivisor,

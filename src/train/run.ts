@@ -134,6 +134,7 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
           imagesPerBatch,
           seed: config.seed,
           startIteration,
+          iterations: config.schedule.iterations,
           masks: hasMasks(config.model),
         }),
       evaluate: async () => {

@@ -3,8 +3,8 @@
  *
  *     v <- m v + g + wd p,    p <- p - lr v
  *
- * Biases have their own factor on lr and their own decay (maskrcnn-benchmark: 2 and 0); norm parameters are treated
- * as weights. Frozen parameters have no velocity and are never touched.
+ * Biases have their own factor on lr and their own decay (maskrcnn-benchmark: 2 and 0); norm parameters are treated as weights,
+ * or have a decay of their own (darknet: 0). Frozen parameters have no velocity and are never touched.
  */
 import * as tf from '@tensorflow/tfjs';
 import type {ScheduleConfig} from '../config/run.js';
@@ -13,7 +13,7 @@ import type {Parameter, Parameters} from '../layers/parameters.js';
 
 export type SgdConfig = Pick<
   ScheduleConfig,
-  'momentum' | 'weightDecay' | 'biasLrFactor' | 'biasWeightDecay' | 'clipGradientNorm'
+  'momentum' | 'weightDecay' | 'biasLrFactor' | 'biasWeightDecay' | 'normWeightDecay' | 'clipGradientNorm'
 >;
 
 /** Added to the norm before dividing, as `torch.nn.utils.clip_grad_norm_` does. */
@@ -82,8 +82,15 @@ export class Sgd {
   }
 
   private rates({kind}: Parameter, lr: number): {readonly lr: number; readonly weightDecay: number} {
-    const {weightDecay, biasLrFactor, biasWeightDecay} = this.config;
-    return kind === 'bias' ? {lr: lr * biasLrFactor, weightDecay: biasWeightDecay} : {lr, weightDecay};
+    const {weightDecay, biasLrFactor, biasWeightDecay, normWeightDecay} = this.config;
+    switch (kind) {
+      case 'weight':
+        return {lr, weightDecay};
+      case 'bias':
+        return {lr: lr * biasLrFactor, weightDecay: biasWeightDecay};
+      case 'norm':
+        return {lr, weightDecay: normWeightDecay ?? weightDecay};
+    }
   }
 
   private replace(name: string, velocity: tf.Tensor): void {

@@ -89,3 +89,10 @@ test('boxes are clipped to the canvas, those outside become empty on its border'
   const clipped = clipBoxes(Float32Array.of(-5, -5, 15, 8, 30, 2, 40, 4), {height: 7, width: 20});
   t.deepEqual(clipped, Float32Array.of(0, 0, 15, 7, 20, 2, 20, 4));
 });
+
+test('boxes are clipped to where an image lies on its canvas', t => {
+  // 10..30 and 4..11.
+  const region = {left: 10, top: 4, height: 7, width: 20};
+  const clipped = clipBoxes(Float32Array.of(-5, -5, 15, 8, 12, 6, 50, 50), region);
+  t.deepEqual(clipped, Float32Array.of(10, 4, 15, 8, 12, 6, 30, 11));
+});

@@ -189,6 +189,16 @@ const wrong: readonly (readonly [override: string, message: (flag: string) => st
     'input.resize={shortSide: {training: [9], evaluaton: 9}, maxLongSide: 9}',
     flag => `unknown key input.resize.shortSide.evaluaton in ${flag}; did you mean evaluation? (and 1 more)`,
   ],
+  [
+    'input={resize: {shortSide: 9, maxLongSide: 9}, letterbox: {side: {training: [320], evaluation: 320}, redrawEvery: 1, largestForLast: 0, augmentation: null}}',
+    flag =>
+      `input.letterbox is {"side":{"training":[320],"evaluation":320},"redrawEvery"... in ${flag}; ` +
+      'expected null where input.resize is not: images are resized in one way',
+  ],
+  [
+    'input.letterbox={side: {training: [330], evaluation: 320}, redrawEvery: 1, largestForLast: 0, augmentation: null}',
+    flag => `input.letterbox.side.training.0 is 330 in ${flag}; expected a multiple of 32`,
+  ],
   ['seed', flag => `${flag}: expected KEY=VALUE, such as schedule.baseLr=0.02`],
   ['.seed=1', flag => `${flag}: expected KEY=VALUE, such as schedule.baseLr=0.02`],
   ['seed=', flag => `${flag}: there is no value after the = (null switches a part off)`],

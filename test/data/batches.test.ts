@@ -19,6 +19,7 @@ const makeImage = imageMaker(folder);
 
 const input: InputConfig = {
   resize: null,
+  letterbox: null,
   channelOrder: 'rgb',
   mean: [0, 0, 0],
   std: [1, 1, 1],

@@ -42,3 +42,35 @@ test('the canvas holds the widest and the highest image, rounded up', t => {
   t.deepEqual(tensor.shape, [2, 8, 16, 3]);
   tensor.dispose();
 });
+
+test('an image on a square has grey around it, not the mean colour, and lies where it is placed', t => {
+  const canvas = {width: 4, height: 4};
+  const placement = {left: 1, top: 2, canvas};
+  const tensor = imagesToTensor([{...twoByOne, placement}], input);
+  t.deepEqual(tensor.shape, [1, 4, 4, 3]);
+  const pixels = tensor.arraySync()[0]!;
+  // (127.5 - 100) / 2, 127.5 - 50, (127.5 - 10) / 5.
+  const grey = [13.75, 77.5, 23.5];
+  t.deepEqual(pixels[2], [grey, [1, 0, 2], [-50, 205, 0], grey]);
+  for (const row of [0, 1, 3]) t.deepEqual(pixels[row], [grey, grey, grey, grey]);
+  tensor.dispose();
+});
+
+test('colours change before the normalisation, and the grey of the square with them', t => {
+  const canvas = {width: 4, height: 4};
+  const placement = {left: 0, top: 0, canvas};
+  const image = {...twoByOne, flip: true, placement, colours: {hue: 1 / 3, saturation: 1, exposure: 0.5}};
+  const tensor = imagesToTensor([image], {...input, mean: [0, 0, 0], std: [1, 1, 1]});
+  const pixels = tensor.arraySync()[0]!;
+  // Mirrored (0, 255, 10), (102, 50, 20); turned by a third (10, 0, 255), (20, 102, 50); halved.
+  t.deepEqual(
+    pixels[0]!.map(pixel => pixel.map(value => Math.round(value * 100) / 100)),
+    [
+      [5, 0, 127.5],
+      [10, 51, 25],
+      [63.75, 63.75, 63.75],
+      [63.75, 63.75, 63.75],
+    ],
+  );
+  tensor.dispose();
+});

@@ -4,6 +4,7 @@ import type {Shape} from '../../src/data/polygon.js';
 import {imageTargets, trainableImages} from '../../src/data/targets.js';
 import {decodeMask, encodeMask} from '../../src/masks/mask.js';
 import {formatRunLengths} from '../../src/masks/run-length-text.js';
+import {Random} from '../../src/random/random.js';
 
 type Object = {
   readonly box: readonly [number, number, number, number];
@@ -146,4 +147,42 @@ test('an object without a mask, or with one of another size, is named', t => {
     message({box, shape: {kind: 'polygons', polygons: [[1, 1, 9, 1, 9, 1e6]]}}) ?? '',
     /annotation 100 has no valid mask \(coordinate 5 of polygon 0 is 1000000: too far outside of the image\)/,
   );
+});
+
+test('boxes are placed with their image on its square', t => {
+  const image = record([{box: [10, 5, 30, 25]}]);
+  const placement = {left: 7, top: 40, canvas: {width: 264, height: 264}};
+  const view = {width: 250, height: 100, placement};
+  t.deepEqual([...imageTargets(image, {...view, flip: false}).boxes], [32, 50, 82, 90]);
+  // Mirrored within the image: 7 + 250 - 75 = 182.
+  t.deepEqual([...imageTargets(image, {...view, flip: true}).boxes], [182, 50, 232, 90]);
+});
+
+test('short objects are left out, and of too many so many are drawn, in their order', t => {
+  const placement = {left: 0, top: 0, canvas: {width: 100, height: 100}};
+  const limits = {minSide: 0.05, maxObjects: 90, random: () => new Random(1, 'test')};
+  const view = {width: 100, height: 50, flip: false, placement, limits};
+  // A twentieth of the square of 100 is 5 pixels.
+  const sides = record([
+    {box: [0, 0, 5, 5]},
+    {box: [0, 0, 4.9, 30]},
+    {box: [0, 0, 30, 4.9]},
+    {box: [95, 0, 120, 9]},
+  ]);
+  t.deepEqual([...imageTargets(sides, view).classes], [1, 4]);
+
+  const many = record(Array.from({length: 60}, (_, i) => ({box: [i, 0, i + 10, 10] as const})));
+  const drawn = imageTargets(many, {...view, limits: {...limits, maxObjects: 20}});
+  t.is(drawn.classes.length, 20);
+  t.deepEqual(
+    [...drawn.classes],
+    [...new Set(drawn.classes)].sort((a, b) => a - b),
+  );
+  // Object i has class i + 1 and its left side at i.
+  t.deepEqual(
+    [...drawn.boxes.filter((_, i) => i % 4 === 0)],
+    [...drawn.classes].map(label => label - 1),
+  );
+  t.deepEqual(imageTargets(many, {...view, limits: {...limits, maxObjects: 20}}), drawn);
+  t.not(drawn.classes[19], 20, 'not simply the first');
 });

@@ -1,34 +1,45 @@
 import test from 'ava';
-import {evaluationSize, trainingSizes, trainingView} from '../../src/data/view.js';
+import {evaluationView, plainViews, trainingView} from '../../src/data/view.js';
 
 const image = {id: 4, width: 640, height: 480};
+const at = (seed: number, epoch: number, side?: number) => ({seed, epoch, side});
+const asItIs = {resize: null, letterbox: null, flip: 0};
 /** detectron2's Cascade R-CNN. */
 const training = [640, 672, 704, 736, 768, 800];
-const several = {resize: {shortSide: {training, evaluation: 800}, maxLongSide: 1333}, flip: 0.5};
-const one = {resize: {shortSide: 800, maxLongSide: 1333}, flip: 0.5};
+const several = {
+  resize: {shortSide: {training, evaluation: 800}, maxLongSide: 1333},
+  letterbox: null,
+  flip: 0.5,
+};
+const still = {flip: false} as const;
+const one = {resize: {shortSide: 800, maxLongSide: 1333}, letterbox: null, flip: 0.5};
 
 test('one short side is that of training and of evaluation', t => {
   const size = {width: 1066, height: 800};
-  t.deepEqual(evaluationSize(image, one), size);
-  t.deepEqual(trainingSizes(image, one), [size]);
-  t.deepEqual(trainingView({...image, id: 9}, {...one, flip: 0}, 3, 7), {...size, flip: false});
+  t.deepEqual(evaluationView(image, one), {...size, ...still});
+  t.deepEqual(plainViews(image, one), [{...size, ...still}]);
+  t.deepEqual(trainingView({...image, id: 9}, {...one, flip: 0}, at(3, 7)), {...size, flip: false});
 });
 
 test('without resizing images keep their size', t => {
-  t.deepEqual(evaluationSize(image, {resize: null}), image);
-  t.deepEqual(trainingSizes(image, {resize: null}), [image]);
-  t.deepEqual(trainingView(image, {resize: null, flip: 1}, 3, 7), {width: 640, height: 480, flip: true});
+  t.deepEqual(evaluationView(image, asItIs), {width: 640, height: 480, flip: false});
+  t.deepEqual(plainViews(image, asItIs), [{width: 640, height: 480, flip: false}]);
+  t.deepEqual(trainingView(image, {...asItIs, flip: 1}, at(3, 7)), {width: 640, height: 480, flip: true});
 });
 
 test('of several short sides evaluation uses its own, and each training size keeps the aspect', t => {
-  t.deepEqual(evaluationSize(image, several), {width: 1066, height: 800});
-  t.deepEqual(evaluationSize(image, {resize: {...several.resize, shortSide: {training, evaluation: 720}}}), {
-    width: 960,
-    height: 720,
-  });
+  t.deepEqual(evaluationView(image, several), {width: 1066, height: 800, flip: false});
+  t.deepEqual(
+    evaluationView(image, {...several, resize: {...several.resize, shortSide: {training, evaluation: 720}}}),
+    {
+      width: 960,
+      height: 720,
+      flip: false,
+    },
+  );
   // 4/3 of the short side, truncated: 853.3, 896, 938.7, 981.3, 1024, 1066.7.
   t.deepEqual(
-    trainingSizes(image, several).map(({width, height}) => [width, height]),
+    plainViews(image, several).map(({width, height}) => [width, height]),
     [
       [853, 640],
       [896, 672],
@@ -40,14 +51,14 @@ test('of several short sides evaluation uses its own, and each training size kee
   );
   // Twice as wide as high: 1333 / 2 = 666.5, half to even, so that all but the first size are the same.
   t.deepEqual(
-    trainingSizes({width: 600, height: 300}, several).map(({height}) => height),
+    plainViews({width: 600, height: 300}, several).map(({height}) => height),
     [640, 666, 666, 666, 666, 666],
   );
 });
 
 test('the size is drawn by seed, epoch and image, evenly, whatever becomes of the flip', t => {
   const views = (epoch: number, seed = 3, flip = 0.5) =>
-    Array.from({length: 1200}, (_, id) => trainingView({...image, id}, {...several, flip}, seed, epoch));
+    Array.from({length: 1200}, (_, id) => trainingView({...image, id}, {...several, flip}, at(seed, epoch)));
   const heights = (...of: Parameters<typeof views>) => views(...of).map(({height}) => height);
   t.deepEqual(views(0), views(0));
   t.notDeepEqual(heights(0), heights(1));
@@ -63,7 +74,7 @@ test('the size is drawn by seed, epoch and image, evenly, whatever becomes of th
 
 test('flips depend on seed, epoch and image, and come as often as asked', t => {
   const flips = (flip: number, epoch = 0) =>
-    Array.from({length: 1000}, (_, id) => trainingView({...image, id}, {...one, flip}, 3, epoch).flip);
+    Array.from({length: 1000}, (_, id) => trainingView({...image, id}, {...one, flip}, at(3, epoch)).flip);
   t.deepEqual(flips(0.5), flips(0.5));
   t.notDeepEqual(flips(0.5), flips(0.5, 1));
   t.true(flips(1).every(Boolean));

@@ -29,6 +29,7 @@ const dataset: Dataset = {
 };
 
 const input: InputConfig = {
+  letterbox: null,
   resize: {shortSide: {training: [40, 60], evaluation: 500}, maxLongSide: 1000},
   channelOrder: 'rgb',
   mean: [0, 0, 0],

@@ -1,7 +1,7 @@
 /** From objectness and deltas to proposals: by hand, and against the rule said again with the functions of the host. */
 import * as tf from '@tensorflow/tfjs';
 import {gatherBoxes} from '../../src/boxes/box.js';
-import {clipBoxes, decodeBoxes} from '../../src/boxes/box-coder.js';
+import {clipBoxes, decodeBoxes, type Region} from '../../src/boxes/box-coder.js';
 import {type ProposalOptions, propose} from '../../src/detectors/proposals.js';
 import {nonMaximumSuppression} from '../../src/engine/host/nms.js';
 import {Random} from '../../src/random/random.js';
@@ -16,11 +16,12 @@ type Scene = {
   readonly deltas?: readonly (readonly number[])[];
   readonly anchors: readonly number[];
   /** Of every image. */
-  readonly sizes?: readonly {readonly width: number; readonly height: number}[];
+  readonly sizes?: readonly Region[];
 };
 
-const infoOf = ({width, height}: {readonly width: number; readonly height: number}) => ({
-  ...{imageId: 0, width, height, originalWidth: width, originalHeight: height, scaleX: 1, scaleY: 1},
+const infoOf = (region: Region) => ({
+  ...{imageId: 0, ...region, originalWidth: region.width, originalHeight: region.height},
+  ...{scaleX: 1, scaleY: 1},
 });
 
 function proposalsOf(scene: Scene, given: Partial<ProposalOptions> = {}) {
@@ -70,6 +71,16 @@ test('deltas move anchors, boxes are cut to their image, and come by falling obj
   // C lies outside of it.
   t.deepEqual(second!.scores, [3, 2]);
   t.true(largestDifference(second!.boxes, [5, 0, 25, 20, 40, 30, 50, 55], 1) < 1e-5);
+});
+
+test('boxes are cut to where their image lies on its square', t => {
+  const [only] = proposalsOf({
+    logits: [[3, 2, 1]],
+    anchors: [...A, ...B, ...C],
+    sizes: [{left: 10, top: 15, width: 40, height: 30}],
+  });
+  // 10..50 and 15..45; C lies outside of it.
+  t.deepEqual(only, {boxes: [10, 15, 20, 20, 40, 40, 50, 45], scores: [3, 2]});
 });
 
 test('boxes compete within their level only', t => {

@@ -188,6 +188,7 @@ const SCHEDULE = {
   weightDecay: 5e-4,
   biasLrFactor: 1,
   biasWeightDecay: 0,
+  normWeightDecay: null,
   clipGradientNorm: null,
 };
 

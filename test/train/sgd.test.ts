@@ -11,6 +11,7 @@ const config: SgdConfig = {
   weightDecay: 0.1,
   biasLrFactor: 2,
   biasWeightDecay: 0,
+  normWeightDecay: null,
   clipGradientNorm: null,
 };
 
