@@ -125,11 +125,7 @@ test('what cannot be decoded is named, with the cause', async t => {
     ],
     ['cut.jpg', jpeg.subarray(0, jpeg.length / 2), /^cannot decode image .*cut\.jpg: .*premature end/],
     ['empty.jpg', '', /empty\.jpg is empty; replace/],
-    [
-      'missing.jpg',
-      null,
-      /^cannot read image .*missing\.jpg: there is no such file; check the path/,
-    ],
+    ['missing.jpg', null, /^cannot read image .*missing\.jpg: there is no such file; check the path/],
     [
       'drawing.svg',
       '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
