@@ -1,9 +1,8 @@
 /** The join of a residual block: relu(a + b) in one pass (He et al., "Deep residual learning", Fig. 2). */
 import * as tf from '@tensorflow/tfjs';
 import {leakyRelu} from './activation.js';
-import {sharedByInputs, usedOnlyHere} from './backward-memory.js';
+import {gradientBeforeRelu, usedOnlyHere} from './backward-memory.js';
 import {registerComposite, runKernel} from './composite.js';
-import {reluGradient} from './relu-gradient.js';
 
 /**
  * relu(a + b) of two tensors of the same shape. The gradient keeps the output only.
@@ -24,7 +23,7 @@ tf.registerGradient({
   gradFunc: (dy, saved, attributes) => {
     const {slope} = attributes as object as {slope: number};
     usedOnlyHere(dy as tf.Tensor, saved);
-    const gradient = sharedByInputs(reluGradient(dy as tf.Tensor, saved[0]!, slope));
+    const gradient = gradientBeforeRelu(dy as tf.Tensor, saved[0]!, slope);
     // Two handles: the tape disposes a gradient that it has added to another one.
     return {a: () => gradient.clone(), b: () => gradient.clone()};
   },

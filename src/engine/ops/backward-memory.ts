@@ -4,6 +4,7 @@
  * operations of this folder say what their gradients use; it is disposed when the next one of them is differentiated.
  */
 import * as tf from '@tensorflow/tfjs';
+import {reluGradient} from './relu-gradient.js';
 
 let spent: tf.Tensor[] = [];
 
@@ -26,4 +27,16 @@ export function usedOnlyHere(dy: tf.Tensor, saved: readonly tf.Tensor[] = []): v
 export function sharedByInputs<T extends tf.Tensor>(tensor: T): T {
   spent.push(tensor);
   return tensor;
+}
+
+/**
+ * The gradient in front of a ReLU, for several of the operation's inputs: dy where y > 0, else slope dy. Both of them, as
+ * large as the result each, are freed before the operation computes anything else, if they are `usedOnlyHere`.
+ *
+ * @param y the operation's result, saved
+ */
+export function gradientBeforeRelu<T extends tf.Tensor>(dy: T, y: tf.Tensor, slope = 0): T {
+  const dz = reluGradient(dy, y, slope);
+  tf.dispose(spent.filter(tensor => tensor === dy || tensor === y));
+  return sharedByInputs(dz);
 }

@@ -7,10 +7,9 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import {type Activation, leakyRelu, slopeOf} from './activation.js';
-import {sharedByInputs, usedOnlyHere} from './backward-memory.js';
+import {gradientBeforeRelu, usedOnlyHere} from './backward-memory.js';
 import {biasGradient} from './bias-gradient.js';
 import {registerComposite, runKernel} from './composite.js';
-import {reluGradient} from './relu-gradient.js';
 
 export type ConvolutionOptions = Activation & {
   readonly stride: number;
@@ -133,7 +132,7 @@ function gradients(
   y: tf.Tensor | undefined,
 ) {
   usedOnlyHere(dy, saved);
-  const dz = y === undefined ? dy : sharedByInputs(reluGradient(dy, y, slope));
+  const dz = y === undefined ? dy : gradientBeforeRelu(dy, y, slope);
   return {
     x: () =>
       runKernel<tf.Tensor>(

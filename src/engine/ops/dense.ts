@@ -1,9 +1,8 @@
 /** A fully connected layer: matrix product, bias and ReLU in one pass (src/layers/dense-layer.ts gives it parameters). */
 import * as tf from '@tensorflow/tfjs';
-import {sharedByInputs, usedOnlyHere} from './backward-memory.js';
+import {gradientBeforeRelu, usedOnlyHere} from './backward-memory.js';
 import {biasGradient} from './bias-gradient.js';
 import {registerComposite, runKernel} from './composite.js';
-import {reluGradient} from './relu-gradient.js';
 
 export type DenseOptions = {
   readonly bias?: tf.Tensor1D;
@@ -65,7 +64,7 @@ for (const relu of [false, true]) {
       const [x, filter, y] = saved as [tf.Tensor, tf.Tensor2D, tf.Tensor | undefined];
       const [depth, width] = filter.shape;
       usedOnlyHere(dy as tf.Tensor, saved);
-      const dz = relu ? sharedByInputs(reluGradient(dy as tf.Tensor, y!)) : (dy as tf.Tensor);
+      const dz = relu ? gradientBeforeRelu(dy as tf.Tensor, y!) : (dy as tf.Tensor);
       return {
         x: () => tf.reshape(tf.matMul(rowsOf(dz, width), filter, false, true), x.shape),
         // Transposed while it is multiplied: x, the largest tensor here, is not copied.
