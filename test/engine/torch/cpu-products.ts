@@ -46,6 +46,8 @@ export const LAYERS: readonly Layer[] = [
   {batch: 3, height: 5, width: 2, inChannels: 3, outChannels: 17, padding: 1},
   {batch: 1, height: 1, width: 1, inChannels: 16, outChannels: 8, padding: 1},
   {batch: 1, height: 8, width: 20, inChannels: 130, outChannels: 70, padding: 1},
+  // The filter's gradient takes its 575 tiles in three blocks, the last one shorter.
+  {batch: 1, height: 92, width: 97, inChannels: 3, outChannels: 40, padding: 1},
 ];
 
 /** Rows, columns, depth: smaller than a tile, over its edges, a depth in several pieces, one that is cut for threads. */
