@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import type {Activation} from '../engine/ops/activation.js';
 import {batchNorm, nextAverages} from '../engine/ops/batch-norm.js';
 import type {ModelScope} from './convolution-layer.js';
+import type {ParameterKind} from './parameters.js';
 
 export type FixedNormOptions = {
   readonly channels: number;
@@ -38,7 +39,7 @@ function createNorm(
   name: string,
   {channels, epsilon, normScale, trainable}: FixedNormOptions,
 ) {
-  const vector = (suffix: string, kind: 'bias' | 'norm', value: number, learns: boolean) =>
+  const vector = (suffix: string, kind: ParameterKind, value: number, learns: boolean) =>
     parameters.create(
       `${name}.norm.${suffix}`,
       kind,
@@ -47,8 +48,8 @@ function createNorm(
     ) as tf.Variable<tf.Rank.R1>;
   const gamma = vector('weight', 'norm', normScale, trainable);
   const beta = vector('bias', 'bias', 0, trainable);
-  const runningMean = vector('running_mean', 'norm', 0, false);
-  const runningVariance = vector('running_var', 'norm', 1, false);
+  const runningMean = vector('running_mean', 'state', 0, false);
+  const runningVariance = vector('running_var', 'state', 1, false);
   const affine = (): AffineMap => {
     const scale = tf.tidy(() => tf.mul<tf.Tensor1D>(gamma, tf.rsqrt(tf.add(runningVariance, epsilon))));
     const bias = tf.tidy(() => tf.sub<tf.Tensor1D>(beta, tf.mul(runningMean, scale)));

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {UsageError} from '../errors.js';
 
-/** How one parameter is treated by the optimizer; a state is what a loss remembers from step to step, and never trained. */
+/** How one parameter is treated by the optimizer; a state is what a loss or a norm remembers, and never trained. */
 export type ParameterKind = 'weight' | 'bias' | 'norm' | 'state';
 
 export type Parameter = {

@@ -90,6 +90,8 @@ export class Sgd {
         return {lr: lr * biasLrFactor, weightDecay: biasWeightDecay};
       case 'norm':
         return {lr, weightDecay: normWeightDecay ?? weightDecay};
+      case 'state':
+        throw new Error('what a loss or a norm remembers is not trained');
     }
   }
 
