@@ -8,7 +8,7 @@ import type {AnyStageConfig} from '../src/config/yolov3.js';
 import {stagesOf} from '../src/detectors/build.js';
 import {needsImbalance} from '../src/detectors/imbalance.js';
 import {readEvaluation} from '../src/evaluate/evaluation-files.js';
-import {hasTrained, type RunResult, readResult} from '../src/train/run-log.js';
+import {hasTrained, madeProgress, type RunResult, readResult} from '../src/train/run-log.js';
 
 export type TableRow = {
   readonly id: string;
@@ -186,7 +186,9 @@ export type FoundRun = {
 
 /** @throws RunError for a damaged record. */
 export async function findRun({runDir, config}: Pick<PlannedRun, 'runDir' | 'config'>): Promise<FoundRun> {
-  const result = await readResult(runDir);
+  const recorded = await readResult(runDir);
+  // One that ended before its first step is made anew, whatever its config was.
+  const result = recorded !== undefined && (await madeProgress(runDir, recorded)) ? recorded : undefined;
   const trainedItself = result !== undefined && result.trainedBy === undefined && (await hasTrained(runDir));
   return {state: await stateOf(runDir, result, configHash(config)), result, trainedItself};
 }

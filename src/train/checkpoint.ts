@@ -30,6 +30,11 @@ export function bestCheckpointPath(runDir: string): string {
   return join(runDir, FOLDER, 'best.safetensors');
 }
 
+/** Whether anything lies among the run's checkpoints, whole or not. */
+export async function hasCheckpoints(runDir: string): Promise<boolean> {
+  return (await listFolder(join(runDir, FOLDER))).length > 0;
+}
+
 /**
  * Saves parameters, velocities and state at `path`, atomically.
  * @throws RunError when the disk is full; the file that was there is then untouched

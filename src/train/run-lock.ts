@@ -4,7 +4,7 @@
  */
 import {readFile, rm, rmdir, writeFile} from 'node:fs/promises';
 import {hostname} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {z} from 'zod';
 import {UsageError} from '../errors.js';
 import {errorCode, makeFolder, writeError} from '../files/write-atomic.js';
@@ -13,7 +13,7 @@ const ownerSchema = z.object({pid: z.int().positive(), host: z.string()});
 type Owner = z.infer<typeof ownerSchema>;
 
 export type RunLock = {
-  /** Lets other processes in; a folder that was made for the lock and is still empty goes with it. */
+  /** Lets other processes in; folders that were made for the lock and are still empty go with it. */
   release(): Promise<void>;
 };
 
@@ -39,10 +39,20 @@ export async function lockRunFolder(runDir: string): Promise<RunLock> {
   return {
     async release() {
       await rm(path, {force: true});
-      // It fails, rightly, where there is anything in it.
-      if (made !== undefined) await rmdir(runDir).catch(() => undefined);
+      if (made !== undefined) await removeEmpty(runDir, made);
     },
   };
+}
+
+/** Removes a folder and those above it, up to `topmost`, as long as they are empty. */
+async function removeEmpty(folder: string, topmost: string): Promise<void> {
+  try {
+    // It fails, rightly, where there is anything in it.
+    await rmdir(folder);
+    if (folder !== topmost) await removeEmpty(dirname(folder), topmost);
+  } catch {
+    return;
+  }
 }
 
 /** Whether a process of this machine is running, whoever owns it. */

@@ -11,6 +11,7 @@ import {join} from 'node:path';
 import {z} from 'zod';
 import {RunError, UsageError} from '../errors.js';
 import {errorCode, makeFolder, writeError, writeFileAtomic} from '../files/write-atomic.js';
+import {hasCheckpoints} from './checkpoint.js';
 import {filterJsonLines, JsonLines, readJsonLines} from './json-lines.js';
 import {loggedNumber, toLoggedJson} from './logged-number.js';
 import {TensorBoardWriter} from './tensorboard.js';
@@ -126,9 +127,24 @@ export async function writeResult(runDir: string, result: RunResult): Promise<vo
   await writeFileAtomic(join(runDir, RESULT), `${toLoggedJson(result, 2)}\n`);
 }
 
-/** @throws UsageError when the folder holds a run, which a new one would overwrite. */
-export async function requireNoRun(runDir: string): Promise<void> {
-  if ((await readResult(runDir)) === undefined) return;
+/**
+ * Whether a run left anything that a new one in its folder must not replace: an end, an iteration or a checkpoint. One that
+ * failed, was stopped or was killed before its first step left only what is written at every start.
+ */
+export async function madeProgress(runDir: string, {status, iterations}: RunResult): Promise<boolean> {
+  if (status === 'finished' || status === 'diverged' || iterations > 0) return true;
+  const logged = (await stat(join(runDir, METRICS)).catch(() => undefined))?.size ?? 0;
+  return logged > 0 || (await hasCheckpoints(runDir));
+}
+
+/**
+ * A new run takes the folder of one that made no progress, and no other.
+ * @returns the record of that one, if there is one
+ * @throws UsageError when the folder holds a run, which a new one would overwrite
+ */
+export async function requireNoRun(runDir: string): Promise<RunResult | undefined> {
+  const result = await readResult(runDir);
+  if (result === undefined || !(await madeProgress(runDir, result))) return result;
   throw new UsageError(
     `${runDir} holds a run already; continue it with --resume or choose another --out folder`,
   );

@@ -17,7 +17,7 @@ import {loadLatest, requireSameConfig} from './checkpoint.js';
 import type {Checkpoint} from './checkpoint-file.js';
 import {type TrainOptions, type TrainResult, train} from './loop.js';
 import {lockRunFolder} from './run-lock.js';
-import {requireNoRun} from './run-log.js';
+import {type RunResult, requireNoRun} from './run-log.js';
 
 export type RunOptions = {
   readonly config: RunConfig;
@@ -61,7 +61,7 @@ export async function runTraining(options: RunOptions): Promise<FinishedRun> {
   let resume: Checkpoint | undefined;
   try {
     if (options.resume) resume = await lastCheckpoint(runDir, listener.onNotice);
-    else await requireNoRun(runDir);
+    else noticeReplaced(runDir, await requireNoRun(runDir), listener.onNotice);
     return await runLocked(options, resume);
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error;
@@ -156,6 +156,13 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
   } finally {
     detector.parameters.dispose();
   }
+}
+
+/** Says why a run may start in the folder of another one. */
+function noticeReplaced(runDir: string, before: RunResult | undefined, notice: (text: string) => void): void {
+  if (before === undefined) return;
+  const why = before.error === undefined ? 'ended' : `failed (${before.error})`;
+  notice(`the run in ${runDir} ${why} before its first step; this one takes its place`);
 }
 
 /** Weights are random at the start of every run: layers that never change are then random features. */

@@ -30,12 +30,14 @@ const trainers = (runs: readonly PlannedRun[]) =>
 async function record({runDir, config}: PlannedRun, status: RunResult['status'], trainedBy?: string) {
   await mkdir(runDir, {recursive: true});
   const now = new Date().toISOString();
-  await writeResult(runDir, {
+  const result: RunResult = {
     ...{status, iterations: 3, plannedIterations: 8, startedAt: now, updatedAt: now, trainingSeconds: 1},
     ...{seed: 0, commit: 'abc', engine: 'wasm', configHash: configHash(config)},
     ...(trainedBy !== undefined && {trainedBy}),
-  });
+  };
+  await writeResult(runDir, result);
   if (trainedBy === undefined) await writeFile(join(runDir, 'metrics.jsonl'), '');
+  return result;
 }
 
 async function only(t: ExecutionContext, folder: string, row: string): Promise<PlannedRun> {
@@ -95,6 +97,22 @@ test('two interrupted trainings of the same weights each go on by themselves', a
     'without-adaptive-threshold': undefined,
     'sampling-free': undefined,
   });
+});
+
+test('a run that ended before its first step is new, whatever its config and whoever else trains its weights', async t => {
+  const folder = await temporaryFolder(t);
+  const own = await only(t, folder, 'sampling-free');
+  const before = await record(own, 'failed');
+  await writeResult(own.runDir, {...before, iterations: 0});
+  t.deepEqual(await findRun(own), {state: 'new', result: undefined, trainedItself: false});
+  await writeResult(own.runDir, {...before, iterations: 0, configHash: 'of another'});
+  t.is((await findRun(own)).state, 'new');
+  t.deepEqual(trainers(await plan(folder, pair)), {
+    'without-adaptive-threshold': undefined,
+    'sampling-free': 'without-adaptive-threshold',
+  });
+  await writeResult(own.runDir, {...before, iterations: 1, configHash: 'of another'});
+  t.is((await findRun(own)).state, 'other-config');
 });
 
 test('rows that were not asked for are shown where they have ended', async t => {

@@ -1,6 +1,6 @@
 import {spawn, spawnSync} from 'node:child_process';
 import {existsSync} from 'node:fs';
-import {writeFile} from 'node:fs/promises';
+import {mkdir, readdir, writeFile} from 'node:fs/promises';
 import {hostname} from 'node:os';
 import {join} from 'node:path';
 import test from 'ava';
@@ -22,6 +22,23 @@ test('a lock lasts until it is released, and an empty folder that was made for i
   await used.release();
   t.true(existsSync(join(runDir, 'config.yaml')));
   t.false(existsSync(join(runDir, 'run.lock')));
+});
+
+test('folders that were made for a lock go with it as far up as they are empty', async t => {
+  const folder = await temporaryFolder(t);
+  const runDir = join(folder, 'runs', 'today', 'run');
+  await (await lockRunFolder(runDir)).release();
+  t.deepEqual(await readdir(folder), []);
+
+  const lock = await lockRunFolder(runDir);
+  await writeFile(join(folder, 'runs', 'notes'), '');
+  await lock.release();
+  t.deepEqual(await readdir(join(folder, 'runs')), ['notes']);
+
+  // It was there before, and stays.
+  await mkdir(runDir, {recursive: true});
+  await (await lockRunFolder(runDir)).release();
+  t.deepEqual(await readdir(runDir), []);
 });
 
 test('a folder that a running process works in is refused with its number', async t => {

@@ -1,4 +1,4 @@
-import {appendFile, readdir, readFile, writeFile} from 'node:fs/promises';
+import {appendFile, mkdir, readdir, readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
 import {RunError, UsageError} from '../../src/errors.js';
@@ -9,6 +9,8 @@ import {
   readEvaluations,
   readMetrics,
   readResult,
+  requireNoRun,
+  writeResult,
 } from '../../src/train/run-log.js';
 import {temporaryFolder} from '../temporary-folder.js';
 
@@ -92,6 +94,36 @@ test('a new run does not overwrite another one', async t => {
     instanceOf: UsageError,
     message: /holds a run already; continue it with --resume/,
   });
+});
+
+test('a run that ended before its first step is replaced; one that made anything is not', async t => {
+  for (const status of ['failed', 'interrupted', 'running'] as const) {
+    const folder = await temporaryFolder(t);
+    const before: RunResult = {...result, status, iterations: 0};
+    const log = await RunLog.open(folder, description, undefined);
+    await log.result(before);
+    log.close();
+    t.deepEqual(await requireNoRun(folder), before);
+
+    const next = await RunLog.open(folder, {...description, configYaml: 'seed: 4\n'}, undefined);
+    next.close();
+    t.is(await readFile(join(folder, 'config.yaml'), 'utf8'), 'seed: 4\n');
+
+    // A step that was logged, though the process was killed before it was saved.
+    await appendFile(join(folder, 'metrics.jsonl'), `${JSON.stringify(metrics(1))}\n`);
+    await t.throwsAsync(requireNoRun(folder), {instanceOf: UsageError}, status);
+    await writeFile(join(folder, 'metrics.jsonl'), '');
+    t.deepEqual(await requireNoRun(folder), before);
+    await mkdir(join(folder, 'checkpoints'));
+    await writeFile(join(folder, 'checkpoints', 'best.safetensors'), '');
+    await t.throwsAsync(requireNoRun(folder), {instanceOf: UsageError}, status);
+  }
+  // The figures of another run's weights: no step of its own.
+  for (const status of ['finished', 'diverged'] as const) {
+    const folder = await temporaryFolder(t);
+    await writeResult(folder, {...result, status, iterations: 0});
+    await t.throwsAsync(requireNoRun(folder), {instanceOf: UsageError}, status);
+  }
 });
 
 test('an empty folder has no run, no iterations and no result', async t => {
