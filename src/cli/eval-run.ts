@@ -1,4 +1,5 @@
 /** `sf eval RUN`: a trained detector on a data set, by COCO's or VOC's figures or for COCO's test server. */
+import {imagesAtOnce} from '../config/run.js';
 import type {Dataset} from '../data/dataset.js';
 import {openDataset, parseDataFlag} from '../data/open.js';
 import {hasMasks} from '../detectors/build.js';
@@ -91,7 +92,7 @@ async function detect(
   const bar = progressBar({label: 'evaluate', total: dataset.images.length, unit: 'images'});
   const found = await timeDetector(detector, dataset, {
     input: config.input,
-    imagesPerBatch: config.schedule.imagesPerBatch,
+    imagesPerBatch: imagesAtOnce(config.schedule),
     onProgress: done => bar.update(done),
   }).finally(() => bar.stop());
   detector.parameters.dispose();

@@ -67,38 +67,48 @@ export const inputSchema = z
 
 const ascending = (steps: readonly number[]) => steps.every((step, i) => i === 0 || step > steps[i - 1]!);
 
-export const scheduleSchema = z.strictObject({
-  iterations: positiveInt,
-  imagesPerBatch: positiveInt,
-  baseLr: positive,
-  /** Learning rate is multiplied by gamma at each of these iterations. */
-  steps: z.array(positiveInt).refine(ascending, 'expected ascending iterations'),
-  gamma: positive,
-  /** The learning rate is factor + (1 - factor) p^power of what it is else, where p is the share of the warm-up behind it. */
-  warmup: z.strictObject({
-    iterations: z.int().nonnegative(),
-    factor: z.number().min(0).max(1),
-    /** 1: linear (maskrcnn-benchmark); 4 with a factor of 0 is darknet's burn-in. */
-    power: positive.default(1),
-  }),
-  momentum: z.number().min(0).lt(1),
-  weightDecay: z.number().nonnegative(),
-  /** maskrcnn-benchmark: biases learn at twice the rate, without decay. */
-  biasLrFactor: positive,
-  biasWeightDecay: z.number().nonnegative(),
-  /** Of the multipliers of norms; null: that of weights (darknet: 0). */
-  normWeightDecay: z.number().nonnegative().nullable().default(null),
-  /** Clips the global gradient norm; null (the paper's baselines): no clipping. */
-  clipGradientNorm: positive.nullable(),
-  /** Iterations between checkpoints. */
-  checkpointEvery: positiveInt,
-  /** How many checkpoints besides best stay on disk. */
-  keepCheckpoints: positiveInt,
-  /** Iterations between evaluations on data.val during training; null: only at the end. */
-  evaluateEvery: positiveInt.nullable(),
-  /** A total loss above this, or one that is not finite, ends the run as diverged. */
-  divergedAbove: positive,
-});
+export const scheduleSchema = z
+  .strictObject({
+    iterations: positiveInt,
+    imagesPerBatch: positiveInt,
+    /**
+     * Parts of a batch that are computed one after the other, in the memory of one (darknet's subdivisions). Losses and
+     * batch norms are normalised in each by itself; the update is by the average of their gradients.
+     */
+    subBatches: positiveInt.default(1),
+    baseLr: positive,
+    /** Learning rate is multiplied by gamma at each of these iterations. */
+    steps: z.array(positiveInt).refine(ascending, 'expected ascending iterations'),
+    gamma: positive,
+    /** The learning rate is factor + (1 - factor) p^power of what it is else, where p is the share of the warm-up behind it. */
+    warmup: z.strictObject({
+      iterations: z.int().nonnegative(),
+      factor: z.number().min(0).max(1),
+      /** 1: linear (maskrcnn-benchmark); 4 with a factor of 0 is darknet's burn-in. */
+      power: positive.default(1),
+    }),
+    momentum: z.number().min(0).lt(1),
+    weightDecay: z.number().nonnegative(),
+    /** maskrcnn-benchmark: biases learn at twice the rate, without decay. */
+    biasLrFactor: positive,
+    biasWeightDecay: z.number().nonnegative(),
+    /** Of the multipliers of norms; null: that of weights (darknet: 0). */
+    normWeightDecay: z.number().nonnegative().nullable().default(null),
+    /** Clips the global gradient norm; null (the paper's baselines): no clipping. */
+    clipGradientNorm: positive.nullable(),
+    /** Iterations between checkpoints. */
+    checkpointEvery: positiveInt,
+    /** How many checkpoints besides best stay on disk. */
+    keepCheckpoints: positiveInt,
+    /** Iterations between evaluations on data.val during training; null: only at the end. */
+    evaluateEvery: positiveInt.nullable(),
+    /** A total loss above this, or one that is not finite, ends the run as diverged. */
+    divergedAbove: positive,
+  })
+  .refine(({imagesPerBatch, subBatches}) => imagesPerBatch % subBatches === 0, {
+    path: ['subBatches'],
+    error: 'a divisor of schedule.imagesPerBatch',
+  });
 
 export const runSchema = z.strictObject({
   seed: z.int().nonnegative(),
@@ -120,3 +130,11 @@ export type DataSetConfig = z.infer<typeof dataSetSchema>;
 export type InputConfig = z.infer<typeof inputSchema>;
 export type ScheduleConfig = z.infer<typeof scheduleSchema>;
 export type RunConfig = z.infer<typeof runSchema>;
+
+/** Images that are in memory at a time. */
+export function imagesAtOnce({
+  imagesPerBatch,
+  subBatches,
+}: Pick<ScheduleConfig, 'imagesPerBatch' | 'subBatches'>): number {
+  return imagesPerBatch / subBatches;
+}

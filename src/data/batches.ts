@@ -30,6 +30,8 @@ export type TrainingConfig = EvaluationConfig &
     readonly seed: number;
     /** Number of the first batch, counted from 0: the iterations that a resumed run has behind it. */
     readonly startIteration?: number;
+    /** Parts that a batch comes in, of the same size, a divisor of `imagesPerBatch`; default: 1. */
+    readonly subBatches?: number;
     /** Batches of the whole training: letterboxes are the largest towards its end. Default: it does not end. */
     readonly iterations?: number;
     /** Bytes of resized images kept in memory, so that a small data set is decoded once; default 512 MiB. */
@@ -37,14 +39,16 @@ export type TrainingConfig = EvaluationConfig &
   };
 
 export type TrainingBatch = Batch & {
-  /** Number of this batch, from 0. */
+  /** Number of this batch, from 0; its sub-batches all have it. */
   readonly iteration: number;
+  readonly firstImage: number;
   /** Complete passes over the data set before the last image of this batch. */
   readonly epoch: number;
 };
 
 /**
- * Endless batches for training. Batch i depends on the data set, the configuration and i alone. Images without
+ * Endless batches for training, each in its sub-batches, which are as large as their own images. Batch i depends on the
+ * data set, the configuration and i alone; which images, views and draws it has, not on its sub-batches. Images without
  * anything to train on are left out (`trainableImages` counts them). The caller owns each batch's tensor; ending the
  * loop leaves nothing under way.
  * @throws UsageError when masks are asked for in letterboxes, into which no outlines are moved.
@@ -56,7 +60,7 @@ export async function* trainingBatches(
   config: TrainingConfig,
 ): AsyncGenerator<TrainingBatch, void, void> {
   const {input, seed, startIteration = 0, prefetch = PREFETCH, cacheBytes = CACHE_BYTES} = config;
-  const {iterations = Number.POSITIVE_INFINITY} = config;
+  const {iterations = Number.POSITIVE_INFINITY, imagesPerBatch, subBatches = 1} = config;
   const {trainIgnored = dataset.trainIgnored ?? true, masks = false} = config;
   const options = {trainIgnored, masks};
   const {letterbox} = input;
@@ -81,7 +85,8 @@ export async function* trainingBatches(
     const {width, height} = record;
     return (await resizePixels({data: await cache.load(record, record), width, height}, view)).data;
   };
-  const load = async ({turns, iteration}: NumberedTurns) => {
+  const load = async ({turns, ...numbers}: NumberedTurns) => {
+    const {iteration} = numbers;
     const side = letterbox === null ? undefined : sideOfBatch(letterbox, {seed, iteration, iterations});
     const views = await settled(
       turns.map(async ({index, epoch}) => {
@@ -90,25 +95,42 @@ export async function* trainingBatches(
         return {record, epoch, data: await pixelsOf(record, view), ...view};
       }),
     );
-    return {views, iteration};
+    return {views, ...numbers};
   };
 
-  for await (const {views, iteration} of prefetched(numbered(order, startIteration), load, prefetch)) {
+  const parts = numbered(order, startIteration, imagesPerBatch / subBatches);
+  for await (const {views, ...numbers} of prefetched(parts, load, prefetch)) {
     yield {
       images: imagesToTensor(views, input),
       infos: views.map(view => imageInfo(view.record, view)),
       targets: views.map(view => imageTargets(view.record, view, options)),
-      iteration,
+      ...numbers,
       epoch: views.at(-1)!.epoch,
     };
   }
 }
 
-type NumberedTurns = {readonly turns: readonly Turn[]; readonly iteration: number};
+type NumberedTurns = {
+  readonly turns: readonly Turn[];
+  readonly iteration: number;
+  readonly firstImage: number;
+};
 
-function* numbered(order: Iterable<readonly Turn[]>, start: number): Generator<NumberedTurns, void, void> {
+/** Batches in order, each in parts of `size` images. */
+function* numbered(
+  order: Iterable<readonly Turn[]>,
+  start: number,
+  size: number,
+): Generator<NumberedTurns, void, void> {
   let iteration = start;
-  for (const turns of order) yield {turns, iteration: iteration++};
+  for (const turns of order) {
+    let firstImage = 0;
+    for (const part of chunks(turns, size)) {
+      yield {turns: part, iteration, firstImage};
+      firstImage += part.length;
+    }
+    iteration++;
+  }
 }
 
 /**

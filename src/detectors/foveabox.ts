@@ -7,11 +7,10 @@ import {assignFoveae} from '../boxes/fovea-assignment.js';
 import {decodeDeltasFromPoints, decodeFromPoints, encodeFromPoints} from '../boxes/point-coder.js';
 import {type Points, pyramidPoints} from '../boxes/points.js';
 import type {FoveaBoxConfig} from '../config/foveabox.js';
-import type {Batch, ImageBatch} from '../data/batch.js';
+import {type Batch, type ImageBatch, randomOfImages} from '../data/batch.js';
 import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
 import {Parameters} from '../layers/parameters.js';
 import {Phase} from '../layers/phase.js';
-import {Random} from '../random/random.js';
 import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
 import {type DecodeCandidates, denseDetections, pointCandidates} from './dense-detections.js';
@@ -58,7 +57,7 @@ export function foveabox(config: FoveaBoxConfig, options: DetectorOptions): Dete
         levelCounts: points.levelCounts,
         coder: pointCoder(points),
         sampler: dense.sampler,
-        randomOf: image => new Random(seed, 'sample', batch.iteration, image),
+        randomOf: randomOfImages(batch, seed, 'sample'),
         lossesOf: labels => readExampleLosses(dense.classificationLoss, predictions.logits, labels),
       });
       return {dense: lossesOf(predictions, examples)};

@@ -7,11 +7,10 @@ import {gatherBoxes} from '../boxes/box.js';
 import {decodeBoxes} from '../boxes/box-coder.js';
 import type {Canvas} from '../boxes/canvas.js';
 import type {RetinaNetConfig} from '../config/network.js';
-import type {Batch, ImageBatch} from '../data/batch.js';
+import {type Batch, type ImageBatch, randomOfImages} from '../data/batch.js';
 import {type DensePredictions, retinaHead} from '../heads/retina-head.js';
 import {Parameters} from '../layers/parameters.js';
 import {Phase} from '../layers/phase.js';
-import {Random} from '../random/random.js';
 import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
 import {type DecodeCandidates, denseCandidates, denseDetections} from './dense-detections.js';
@@ -59,7 +58,7 @@ export function retinanet(config: RetinaNetConfig, options: DetectorOptions): De
         matcher: config.matcher,
         boxWeights: config.boxCoder.weights,
         sampler: dense.sampler,
-        randomOf: image => new Random(seed, 'sample', batch.iteration, image),
+        randomOf: randomOfImages(batch, seed, 'sample'),
         lossesOf: labels => readExampleLosses(dense.classificationLoss, predictions.logits, labels),
       });
       return {dense: lossesOf(predictions, examples)};

@@ -9,8 +9,7 @@ import {matchAnchors} from '../boxes/matcher.js';
 import {backgroundLimit, largestOverlaps} from '../boxes/overlaps.js';
 import type {BoxCoderConfig, MatcherConfig} from '../config/network.js';
 import type {Sampler} from '../config/stage.js';
-import type {Batch, Targets} from '../data/batch.js';
-import {Random} from '../random/random.js';
+import {type Batch, randomOfImages, type Targets} from '../data/batch.js';
 import {sample} from '../samplers/sampler.js';
 
 /** Boxes of B images one after the other. R boxes. */
@@ -97,16 +96,18 @@ export type RoiSamplingOptions = {
 /** The boxes that the sampler leaves, image by image; what it leaves out is not computed at all. */
 export function sampleRois(
   rois: LabelledRois,
-  {targets, iteration}: Pick<Batch, 'targets' | 'iteration'>,
+  batch: Pick<Batch, 'targets' | 'iteration' | 'firstImage'>,
   {sampler, matcher, seed, lossesOf}: RoiSamplingOptions,
 ): LabelledRois {
+  const {targets} = batch;
+  const randomOf = randomOfImages(batch, seed, 'sample roi');
   const starts = imageStarts(rois, targets.length);
   const kept: number[] = [];
   let losses: Float32Array | undefined;
   for (const [image, {boxes: objects}] of targets.entries()) {
     const [from, to] = [starts[image]!, starts[image + 1]!];
     const weights = sample(sampler, rois.labels.subarray(from, to), {
-      random: new Random(seed, 'sample roi', iteration, image),
+      random: randomOf(image),
       image,
       backgroundIou: backgroundLimit(matcher),
       matches: rois.objects.subarray(from, to),

@@ -7,11 +7,10 @@ import {anchorCache, anchorsPerCell, levelSizes} from '../boxes/anchors.js';
 import type {Canvas} from '../boxes/canvas.js';
 import type {StageConfig} from '../config/stage.js';
 import type {RpnConfig} from '../config/two-stage.js';
-import type {Batch, ImageInfo, Targets} from '../data/batch.js';
+import {type Batch, type ImageInfo, randomOfImages, type Targets} from '../data/batch.js';
 import type {DensePredictions} from '../heads/retina-head.js';
 import {rpnHead} from '../heads/rpn-head.js';
 import type {ModelScope} from '../layers/convolution-layer.js';
-import {Random} from '../random/random.js';
 import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import type {Imbalance} from '../sampling-free/imbalance.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
@@ -79,7 +78,7 @@ export function regionProposals(
         matcher: config.matcher,
         boxWeights: config.boxCoder.weights,
         sampler: stage.sampler,
-        randomOf: image => new Random(scope.seed, 'sample rpn', batch.iteration, image),
+        randomOf: randomOfImages(batch, scope.seed, 'sample rpn'),
         lossesOf: labels => readExampleLosses(stage.classificationLoss, predictions.logits, labels),
         ...(config.straddle === null ? {} : {isTrained: insideOf(anchors, batch.infos, config.straddle)}),
       });

@@ -16,12 +16,11 @@ import {darknet} from '../backbones/darknet.js';
 import {decodeYolo} from '../boxes/yolo-coder.js';
 import {cellsOf, levelCount, type YoloGrid, yoloGrid} from '../boxes/yolo-grid.js';
 import type {YoloV3Config} from '../config/yolov3.js';
-import type {Batch, ImageBatch} from '../data/batch.js';
+import {type Batch, type ImageBatch, randomOfImages} from '../data/batch.js';
 import type {DensePredictions} from '../heads/retina-head.js';
 import {type YoloPredictions, yoloHead} from '../heads/yolo-head.js';
 import {Parameters} from '../layers/parameters.js';
 import {Phase} from '../layers/phase.js';
-import {Random} from '../random/random.js';
 import {scoreThreshold} from '../sampling-free/adaptive-threshold.js';
 import {initialBias} from '../sampling-free/optimal-bias.js';
 import {type DecodeCandidates, denseCandidates, denseDetections} from './dense-detections.js';
@@ -59,9 +58,10 @@ export function yolov3(config: YoloV3Config, options: DetectorOptions): Detector
   return {
     parameters,
 
-    losses: phase.training(({images, targets, iteration}: Batch) => {
+    losses: phase.training((batch: Batch) => {
+      const {images, targets} = batch;
       const predictions = predict(images);
-      const randomOf = (image: number) => new Random(seed, 'sample', iteration, image);
+      const randomOf = randomOfImages(batch, seed, 'sample');
       const examples = labelPredictions(config, {grid: gridOf(images), targets, predictions, randomOf});
       return {dense: yoloLosses(config, predictions, examples)};
     }),

@@ -1,6 +1,6 @@
 /** How long a run will take: a few real steps at a small size, scaled by pixels and images. */
 import * as tf from '@tensorflow/tfjs';
-import type {DataSetConfig, RunConfig} from '../config/run.js';
+import {type DataSetConfig, imagesAtOnce, type RunConfig} from '../config/run.js';
 import type {Batch} from '../data/batch.js';
 import {paddedSize, type Size} from '../data/resize.js';
 import {canvasOf, plainViews} from '../data/view.js';
@@ -36,8 +36,9 @@ export async function estimateIterationSeconds(config: RunConfig): Promise<numbe
   );
   const detector = buildDetector(model, {classes, seed: 0, imbalance, inputStd: inputStd(input)});
   const optimizer = new Sgd(detector.parameters, schedule);
-  const whole = probe.width * probe.height * schedule.imagesPerBatch <= WHOLE_BATCH_PIXELS;
-  const images = whole ? schedule.imagesPerBatch : 1;
+  const atOnce = imagesAtOnce(schedule);
+  const whole = probe.width * probe.height * atOnce <= WHOLE_BATCH_PIXELS;
+  const images = whole ? atOnce : 1;
   const batch = randomBatch(probe, images);
   try {
     const seconds: number[] = [];

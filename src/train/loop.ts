@@ -32,13 +32,16 @@ import {
 } from './run-log.js';
 import {learningRateAt} from './schedule.js';
 import {Sgd} from './sgd.js';
-import {type StepRecord, trainStep} from './step.js';
+import {TrainingStep} from './step.js';
 
 export type TrainOptions = {
   readonly config: RunConfig;
   /** Built for `config`; its parameters are trained in place. */
   readonly detector: Detector;
-  /** Batches number `startIteration` (from 0) and following, without end; the loop disposes their images. */
+  /**
+   * Batches number `startIteration` (from 0) and following, each in `schedule.subBatches` parts, without end; the loop
+   * disposes their images.
+   */
   readonly batches: (startIteration: number) => AsyncIterable<Batch>;
   readonly runDir: string;
   /** Written beside the numbers: resolved config and machine. */
@@ -163,6 +166,7 @@ async function runLoop(
     return true;
   };
 
+  const step = new TrainingStep(detector, schedule.subBatches);
   try {
     await record('running');
     if (isInterrupted()) return await end('interrupted');
@@ -170,24 +174,31 @@ async function runLoop(
     if (!(await evaluateWhenDue())) return await end('interrupted');
     if (iteration >= schedule.iterations) return await end('finished');
 
-    let waitingSince = performance.now();
+    let startedStep = performance.now();
     let processorBefore = process.cpuUsage();
+    let waitingSince = startedStep;
+    let dataSeconds = 0;
+    let imageIds: number[] = [];
     for await (const batch of options.batches(iteration)) {
-      const arrived = performance.now();
+      dataSeconds += (performance.now() - waitingSince) / 1000;
       if (batch.iteration !== iteration) throw new Error(`batch ${batch.iteration} came as ${iteration}`);
-      const lr = learningRateAt(schedule, iteration);
-      const {applied: _, ...losses} = await stepOn(detector, batch, optimizer, lr);
-      iteration++;
+      imageIds.push(...batch.infos.map(info => info.imageId));
+      computeOn(step, batch);
       // Signals and image decoding get their turn: the CPU engines never yield within a step.
       await setImmediate();
+      if (!step.isComplete) {
+        waitingSince = performance.now();
+        continue;
+      }
+      const lr = learningRateAt(schedule, iteration);
+      const {applied: _, ...losses} = await step.finish(optimizer, lr);
+      iteration++;
 
-      const seconds = (performance.now() - waitingSince) / 1000;
+      const seconds = (performance.now() - startedStep) / 1000;
       trainingSeconds += seconds;
-      const imageIds = batch.infos.map(info => info.imageId);
       const metrics: Metrics = {
-        ...{iteration, lr, ...losses, seconds},
+        ...{iteration, lr, ...losses, seconds, dataSeconds},
         imagesPerSecond: imageIds.length / seconds,
-        dataSeconds: (arrived - waitingSince) / 1000,
         processorSeconds: processorSecondsSince(processorBefore),
       };
       log.iteration(metrics);
@@ -206,8 +217,11 @@ async function runLoop(
         return await end('interrupted');
       }
       if (isLast) return await end('finished');
-      waitingSince = performance.now();
+      startedStep = performance.now();
       processorBefore = process.cpuUsage();
+      waitingSince = startedStep;
+      dataSeconds = 0;
+      imageIds = [];
     }
     throw new RunError(`the training data ended after ${iteration} of ${schedule.iterations} iterations`);
   } catch (error) {
@@ -215,6 +229,8 @@ async function runLoop(
     // On a full disk this fails too; the first error is the one to report.
     await record('failed', {error: message}).catch(() => {});
     throw error;
+  } finally {
+    step.dispose();
   }
 }
 
@@ -223,9 +239,9 @@ function processorSecondsSince(before: NodeJS.CpuUsage): number {
   return (user + system) / 1e6;
 }
 
-async function stepOn(detector: Detector, batch: Batch, optimizer: Sgd, lr: number): Promise<StepRecord> {
+function computeOn(step: TrainingStep, batch: Batch): void {
   try {
-    return await trainStep(detector, batch, optimizer, lr);
+    step.add(batch);
   } finally {
     batch.images.dispose();
   }

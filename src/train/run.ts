@@ -1,6 +1,6 @@
 /** A whole run: data sets, imbalance, detector, training, evaluation. Everything it decides is in its config. */
 import type {BackboneConfig} from '../config/network.js';
-import type {RunConfig} from '../config/run.js';
+import {imagesAtOnce, type RunConfig} from '../config/run.js';
 import {trainingBatches} from '../data/batches.js';
 import type {Dataset} from '../data/dataset.js';
 import {type DatasetContext, openDataset} from '../data/open.js';
@@ -109,12 +109,12 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
     startIteration: resume?.state.iteration ?? 0,
   });
 
-  const {imagesPerBatch} = config.schedule;
+  const {imagesPerBatch, subBatches, iterations} = config.schedule;
   let last: DetectorEvaluation | undefined;
   const evaluate = (): Promise<DetectorEvaluation> =>
     evaluateDetector(detector, valSet, {
       input: config.input,
-      imagesPerBatch,
+      imagesPerBatch: imagesAtOnce(config.schedule),
       onProgress: listener.onEvaluationProgress,
       signal,
     });
@@ -132,9 +132,10 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
         trainingBatches(trainSet, {
           input: config.input,
           imagesPerBatch,
+          subBatches,
           seed: config.seed,
           startIteration,
-          iterations: config.schedule.iterations,
+          iterations,
           masks: hasMasks(config.model),
         }),
       evaluate: async () => {

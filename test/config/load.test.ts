@@ -199,6 +199,10 @@ const wrong: readonly (readonly [override: string, message: (flag: string) => st
     'input.letterbox={side: {training: [330], evaluation: 320}, redrawEvery: 1, largestForLast: 0, augmentation: null}',
     flag => `input.letterbox.side.training.0 is 330 in ${flag}; expected a multiple of 32`,
   ],
+  [
+    'schedule={imagesPerBatch: 8, subBatches: 3}',
+    flag => `schedule.subBatches is 3 in ${flag}; expected a divisor of schedule.imagesPerBatch`,
+  ],
   ['seed', flag => `${flag}: expected KEY=VALUE, such as schedule.baseLr=0.02`],
   ['.seed=1', flag => `${flag}: expected KEY=VALUE, such as schedule.baseLr=0.02`],
   ['seed=', flag => `${flag}: there is no value after the = (null switches a part off)`],

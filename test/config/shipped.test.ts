@@ -66,8 +66,8 @@ test('the baseline of FoveaBox is the published one: scales, sigma, focal loss, 
   t.deepEqual([...schedule.steps, schedule.iterations], [8 * epoch, 11 * epoch, 12 * epoch]);
 });
 
-test("YOLOv3 is darknet's: layers, anchors, thresholds, losses, solver", async t => {
-  const {schedule, model} = await load('yolov3_darknet53');
+test("YOLOv3 is darknet's: layers, anchors, thresholds, losses, solver, input", async t => {
+  const {schedule, input, model} = await load('yolov3_darknet53');
   if (model.kind !== 'yolov3') return t.fail(`${model.kind} is no YOLOv3`);
   t.like(model.backbone, {blocks: [1, 2, 8, 8, 4], width: 1});
   // The line `anchors = ` of its [yolo] sections, whose masks begin with the coarsest level.
@@ -84,8 +84,16 @@ test("YOLOv3 is darknet's: layers, anchors, thresholds, losses, solver", async t
     scoreThreshold: {kind: 'fixed', theta: 0.005},
   });
   t.like(schedule, {
-    ...{iterations: 500_200, imagesPerBatch: 64, baseLr: 0.001, steps: [400_000, 450_000], gamma: 0.1},
-    ...{momentum: 0.9, weightDecay: 0.0005, biasLrFactor: 1, biasWeightDecay: 0},
+    ...{iterations: 500_200, imagesPerBatch: 64, subBatches: 16},
+    ...{baseLr: 0.001, steps: [400_000, 450_000], gamma: 0.1},
+    ...{warmup: {iterations: 1000, factor: 0, power: 4}, clipGradientNorm: null},
+    ...{momentum: 0.9, weightDecay: 0.0005, biasLrFactor: 1, biasWeightDecay: 0, normWeightDecay: 0},
+  });
+  t.like(input, {resize: null, channelOrder: 'rgb', mean: [0, 0, 0], std: [255, 255, 255], flip: 0.5});
+  t.deepEqual(input.letterbox, {
+    side: {training: Array.from({length: 10}, (_, i) => 320 + 32 * i), evaluation: 608},
+    ...{redrawEvery: 10, largestForLast: 200},
+    augmentation: {jitter: 0.3, hue: 0.1, saturation: 1.5, exposure: 1.5, minSide: 0.001, maxObjects: 90},
   });
 });
 

@@ -38,7 +38,7 @@ test.after.always(() => rm(folder, {recursive: true}));
 const dataset: Dataset = {name: 'test', classNames: ['thing'], categoryIds: [1], images, notices: []};
 const config = {input, imagesPerBatch: 3, seed: 5};
 
-type Summary = Pick<TrainingBatch, 'iteration' | 'epoch' | 'infos' | 'targets'> & {
+type Summary = Pick<TrainingBatch, 'iteration' | 'firstImage' | 'epoch' | 'infos' | 'targets'> & {
   readonly values: Float32Array;
 };
 
@@ -69,6 +69,29 @@ test.serial('a resumed run gets the very same batches, pixels, flips and boxes i
   // 12 batches of 3 of 11 images: the last one belongs to the third or fourth epoch.
   t.true(whole[0]!.epoch === 0 && whole[11]!.epoch >= 2);
   t.is(tf.memory().numTensors, before);
+});
+
+test.serial('sub-batches are the parts of a batch, in its order and at its place', async t => {
+  const wholes = await take(4);
+  const parts = await take(12, {subBatches: 3});
+  t.deepEqual(
+    parts.map(({iteration, firstImage}) => [iteration, firstImage]),
+    [0, 1, 2, 3].flatMap(iteration => [0, 1, 2].map(image => [iteration, image])),
+  );
+  for (const [i, {infos, targets, values}] of wholes.entries()) {
+    const own = parts.slice(3 * i, 3 * i + 3);
+    t.deepEqual(
+      own.flatMap(part => part.infos),
+      infos,
+    );
+    t.deepEqual(
+      own.flatMap(part => part.targets),
+      targets,
+    );
+    // All images of a batch have one size here: the pixels of its parts are its own.
+    t.deepEqual(Float32Array.from(own.flatMap(part => [...part.values])), values);
+  }
+  t.deepEqual(await take(6, {subBatches: 3, startIteration: 2}), parts.slice(6));
 });
 
 test.serial('images without objects are left out, wide and tall ones kept apart', async t => {

@@ -63,3 +63,35 @@ export function noiseBatches({pause = 0, spoilAt = -1, end = Number.POSITIVE_INF
     }
   };
 }
+
+/** Endless noise whose batches come in as many parts: batch i has the images of noiseBatch(i * parts) and following. */
+export function noiseParts(parts: number) {
+  return async function* (startIteration: number): AsyncGenerator<Batch, void, void> {
+    for (let iteration = startIteration; ; iteration++) {
+      for (let part = 0; part < parts; part++) {
+        const batch = noiseBatch(iteration * parts + part);
+        yield {...batch, iteration, firstImage: part * batch.infos.length};
+      }
+    }
+  };
+}
+
+/** The same in one part. */
+export function noiseWholes(parts: number) {
+  return async function* (startIteration: number): AsyncGenerator<Batch, void, void> {
+    for (let iteration = startIteration; ; iteration++) {
+      const batches = Array.from({length: parts}, (_, part) => noiseBatch(iteration * parts + part));
+      const images = tf.concat4d(
+        batches.map(batch => batch.images),
+        0,
+      );
+      tf.dispose(batches.map(batch => batch.images));
+      yield {
+        images,
+        infos: batches.flatMap(({infos}) => infos),
+        targets: batches.flatMap(({targets}) => targets),
+        iteration,
+      };
+    }
+  };
+}

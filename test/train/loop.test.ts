@@ -10,7 +10,7 @@ import {type Checkpoint, readCheckpoint} from '../../src/train/checkpoint-file.j
 import {type TrainOptions, type TrainResult, train} from '../../src/train/loop.js';
 import {readEvaluations, readMetrics, readResult} from '../../src/train/run-log.js';
 import {temporaryFolder} from '../temporary-folder.js';
-import {linearDetector, noiseBatches} from './linear-detector.js';
+import {linearDetector, noiseBatches, noiseParts} from './linear-detector.js';
 import {runConfig} from './run-config.js';
 import {trainInChild} from './training-process.js';
 
@@ -134,6 +134,34 @@ test.serial(
     t.deepEqual(await curveOf(killed), await curveOf(whole));
   },
 );
+
+test.serial('a batch in parts is one iteration, and a run of such resumes bit for bit', async t => {
+  const [whole, halves] = [await temporaryFolder(t), await temporaryFolder(t)];
+  const schedule = {imagesPerBatch: 6, subBatches: 3};
+  const before = tf.memory().numTensors;
+  const result = await trainLinear(whole, schedule, {batches: noiseParts(3)});
+  t.is(tf.memory().numTensors, before);
+  t.deepEqual([result.status, result.iterations], ['finished', 20]);
+  const metrics = await readMetrics(whole);
+  t.is(metrics.length, 20);
+  for (const {imagesPerSecond, seconds, dataSeconds, stages} of metrics) {
+    t.true(Math.abs(imagesPerSecond * seconds - 6) < 1e-6);
+    t.true(dataSeconds <= seconds);
+    t.is(stages.dense!.foreground, 6);
+  }
+
+  const controller = new AbortController();
+  await trainLinear(halves, schedule, {
+    batches: noiseParts(3),
+    signal: controller.signal,
+    onIteration: ({iteration}) => iteration === 7 && controller.abort(),
+  });
+  const resume = await latest(halves);
+  t.is(resume.state.iteration, 7);
+  await trainLinear(halves, schedule, {batches: noiseParts(3), resume});
+  t.deepEqual(numbersOf(await latest(halves)), numbersOf(await latest(whole)));
+  t.deepEqual(await curveOf(halves), await curveOf(whole));
+});
 
 test.serial('an evaluation that Ctrl-C ends counts for nothing, and is made up for', async t => {
   const runDir = await temporaryFolder(t);

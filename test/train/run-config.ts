@@ -47,6 +47,7 @@ export function runConfig(schedule: Partial<ScheduleConfig> = {}): RunConfig {
     schedule: {
       iterations: 20,
       imagesPerBatch: 2,
+      subBatches: 1,
       baseLr: 0.005,
       steps: [15],
       gamma: 0.1,

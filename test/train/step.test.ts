@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import {Sgd} from '../../src/train/sgd.js';
-import {trainStep} from '../../src/train/step.js';
+import {TrainingStep, trainStep} from '../../src/train/step.js';
 import {ENGINES, testsOn} from '../engines.js';
-import {linearDetector, noiseBatch} from './linear-detector.js';
+import {linearDetector, noiseBatch, noiseParts, noiseWholes} from './linear-detector.js';
 import {runConfig} from './run-config.js';
 
 const test = testsOn(ENGINES);
@@ -43,6 +43,61 @@ test('losses, gradient norm and update of the first step are those of the formul
   t.true(near(updated[1]!, -0.5 * 2 * bias[1]!));
 
   batch.images.dispose();
+  optimizer.dispose();
+  detector.parameters.dispose();
+});
+
+test('sub-batches are the batch: averages of losses and gradients, sums of counts, one update', async t => {
+  const before = tf.memory().numTensors;
+  const {schedule} = runConfig();
+  const update = async (parts: number) => {
+    const detector = linearDetector();
+    const optimizer = new Sgd(detector.parameters, schedule);
+    const step = new TrainingStep(detector, parts);
+    const source = (parts === 1 ? noiseWholes(3) : noiseParts(3))(2);
+    while (!step.isComplete) {
+      const {value} = await source.next();
+      step.add(value!);
+      value!.images.dispose();
+    }
+    const record = await step.finish(optimizer, 0.1);
+    step.dispose();
+    const weights = [...detector.parameters.get('head.weight').variable.dataSync()];
+    optimizer.dispose();
+    detector.parameters.dispose();
+    return {record, weights};
+  };
+  const whole = await update(1);
+  const parts = await update(3);
+  t.is(tf.memory().numTensors, before);
+  for (const key of ['classification', 'box', 'total', 'w'] as const)
+    t.true(near(parts.record.stages.dense![key], whole.record.stages.dense![key]), key);
+  t.true(near(parts.record.total, whole.record.total));
+  t.true(near(parts.record.gradNorm, whole.record.gradNorm));
+  // Six images in either case; a linear detector has as many examples as pixels, in every part.
+  t.is(parts.record.stages.dense!.foreground, 6);
+  t.is(parts.record.stages.dense!.examples, 3 * whole.record.stages.dense!.examples);
+  for (const [i, weight] of parts.weights.entries()) t.true(near(weight, whole.weights[i]!));
+  t.true(parts.weights.some(weight => Math.abs(weight) > 1e-3));
+});
+
+test('a sub-batch that is not finite stops the whole step', async t => {
+  const detector = linearDetector();
+  const optimizer = new Sgd(detector.parameters, runConfig().schedule);
+  const step = new TrainingStep(detector, 2);
+  for (const batch of [noiseBatch(0, true), noiseBatch(1)]) {
+    step.add(batch);
+    batch.images.dispose();
+  }
+  const {applied, total} = await step.finish(optimizer, 0.1);
+  t.deepEqual([applied, total], [false, Number.NaN]);
+  t.true(
+    detector.parameters
+      .get('head.weight')
+      .variable.dataSync()
+      .every(weight => weight === 0),
+  );
+  step.dispose();
   optimizer.dispose();
   detector.parameters.dispose();
 });
