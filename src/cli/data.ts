@@ -1,4 +1,4 @@
-/** `sf data`: what a data set holds, whether it is sound, and the generated one as files. */
+/** `sf data`: what a data set holds and looks like, whether it is sound, and the generated one as files. */
 import {Command} from 'commander';
 import type {InputConfig} from '../config/run.js';
 import {checkDataset} from '../data/check.js';
@@ -7,6 +7,7 @@ import {datasetStats, imbalanceStats} from '../data/stats.js';
 import {formatImbalance, formatReport, formatStats} from '../data/stats-text.js';
 import {modelImbalance} from '../detectors/imbalance.js';
 import {anchorsCommand} from './data-anchors.js';
+import {dataDrawCommand} from './data-draw.js';
 import {
   addDataOptions,
   type DataFlags,
@@ -76,8 +77,8 @@ async function writeShapes(flags: ShapesFlags): Promise<void> {
 
 export function dataCommand(): Command {
   const data = new Command('data')
-    .summary('show what a data set holds, check it, or write the generated one')
-    .description('Show what a data set holds, check it, or write the generated one.');
+    .summary('show what a data set holds, check it, draw it, or write the generated one')
+    .description('Show what a data set holds, check it, draw it, or write the generated one.');
   addDataOptions(data.command('stats'))
     .summary('images, boxes, classes, sizes, N, N_f, N / N_f and the optimal bias')
     .description(
@@ -91,6 +92,7 @@ export function dataCommand(): Command {
       'Decode every image and check every object; nothing is changed. Exit code 1 if there are errors.',
     )
     .action(check);
+  data.addCommand(dataDrawCommand());
   data.addCommand(anchorsCommand());
   data
     .command('shapes')

@@ -1,6 +1,6 @@
 /** `sf predict`: detections of image files, drawn and as JSON. */
 import {realpath} from 'node:fs/promises';
-import {basename, dirname, extname, join, resolve} from 'node:path';
+import {basename, dirname, join, resolve} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import {Command} from 'commander';
 import {imageFileBatch} from '../data/batches.js';
@@ -11,8 +11,10 @@ import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
 import {makeFolder, writeError, writeFileAtomic} from '../files/write-atomic.js';
 import type {Mask} from '../masks/mask.js';
 import {formatRunLengths} from '../masks/run-length-text.js';
-import {DRAWN_PARTS, type DrawingOptions, type DrawnPart, drawDetections} from '../report/drawing.js';
-import {addEngineOptions, type EngineFlags, parseChoice, parseNumber, setOption} from './flags.js';
+import {type DetectionsDrawingOptions, drawDetections} from '../report/detections-drawing.js';
+import type {DrawnPart} from '../report/drawing.js';
+import {drawingNames, drawOption} from './drawings.js';
+import {addEngineOptions, type EngineFlags, parseNumber, setOption} from './flags.js';
 import {writeJson} from './output.js';
 import {openSession} from './session.js';
 
@@ -41,18 +43,10 @@ export function predictCommand(): Command {
         return score;
       },
     )
-    .option(
-      '--draw <parts>',
-      `what to draw: ${DRAWN_PARTS.join(',')} or some of them (default: all that the detector finds)`,
-      parseParts,
-    )
+    .addOption(drawOption('all that the detector finds'))
     .addOption(setOption())
     .action(runPredict);
   return addEngineOptions(command);
-}
-
-function parseParts(text: string): ReadonlySet<DrawnPart> {
-  return new Set(text.split(',').map(part => parseChoice('--draw', DRAWN_PARTS, part.trim())));
 }
 
 async function runPredict(run: string, images: readonly string[], flags: PredictFlags): Promise<void> {
@@ -70,7 +64,7 @@ async function runPredict(run: string, images: readonly string[], flags: Predict
   await makeFolder(flags.out).catch((error: unknown) => {
     throw writeError(flags.out, error);
   });
-  const options: DrawingOptions = {
+  const options: DetectionsDrawingOptions = {
     classNames: loaded.checkpoint.state.classNames,
     minScore: flags.minScore ?? DRAWN_SCORE,
     ...(flags.draw === undefined ? {} : {parts: flags.draw}),
@@ -125,19 +119,6 @@ function toRecords({boxes, scores, classes, masks}: Detections, {checkpoint}: Lo
 /** COCO's compressed run lengths. */
 function segmentationOf(mask: Mask): object {
   return {size: [mask.height, mask.width], counts: formatRunLengths(mask)};
-}
-
-/** PNG names of the drawings, all different; files of the same name from different folders get a number. */
-function drawingNames(paths: readonly string[]): readonly string[] {
-  /** In lower case: some file systems do not tell a.png from A.png. */
-  const used = new Set<string>();
-  return paths.map(path => {
-    const stem = basename(path, extname(path));
-    let name = `${stem}.png`;
-    for (let count = 2; used.has(name.toLowerCase()); count++) name = `${stem}-${count}.png`;
-    used.add(name.toLowerCase());
-    return name;
-  });
 }
 
 /** @throws UsageError when an output would replace an input, by whatever path it is named. */

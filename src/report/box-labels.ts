@@ -27,8 +27,8 @@ const MOST_COVERED = 0.1;
 const PADDING = {x: 0.2, y: 0.08};
 
 /**
- * A label for each of `texts`, or none where there is no room: neither at the size that suits its box, nor at the least one.
- * The first text chooses first.
+ * A label for each of `texts`, or none where the text is empty or there is no room: neither at the size that suits its box, nor at
+ * the least one. The first text chooses first.
  * @param boxes what the texts name
  * @param canvas sides of the drawing, which labels do not leave
  */
@@ -43,6 +43,7 @@ export function placeLabels(
     taken.every(other => overlap(place, other) === 0) &&
     boxes.every(box => overlap(place, box) <= MOST_COVERED * area(box));
   return texts.map((text, index) => {
+    if (text === '') return undefined;
     const named = boxes[index]!;
     const suitable = Math.min(sizes.most, Math.max(sizes.least, FONT_SHARE * Math.sqrt(area(named))));
     for (const fontSize of [...new Set([suitable, sizes.least])]) {

@@ -5,7 +5,8 @@ import test from 'ava';
 import sharp from 'sharp';
 import type {Detections} from '../../src/detectors/detector.js';
 import {boxMask} from '../../src/masks/rasterize.js';
-import {type DrawingOptions, drawDetections, enlargementOf} from '../../src/report/drawing.js';
+import {type DetectionsDrawingOptions, drawDetections} from '../../src/report/detections-drawing.js';
+import {enlargementOf} from '../../src/report/drawing.js';
 import {classColour} from '../../src/report/object-colours.js';
 import {near} from '../near.js';
 
@@ -37,7 +38,7 @@ const withMasks = (detections: Detections, masks: readonly Box[], width: number,
 });
 
 /** The drawing's sides, and the colour at a pixel. */
-async function draw(path: string, detections: Detections, options: Partial<DrawingOptions> = {}) {
+async function draw(path: string, detections: Detections, options: Partial<DetectionsDrawingOptions> = {}) {
   const png = await drawDetections(path, detections, {classNames: ['a', 'b'], minScore: 0.3, ...options});
   const {data, info} = await sharp(png).raw().toBuffer({resolveWithObject: true});
   const at = (x: number, y: number): readonly number[] => {
