@@ -1,6 +1,6 @@
 /** `sf train`: one run, from a config to its evaluation. */
 import {existsSync} from 'node:fs';
-import {basename, join} from 'node:path';
+import {basename, join, resolve} from 'node:path';
 import {Command} from 'commander';
 import {dumpConfig} from '../config/dump.js';
 import {type ExplicitValue, loadRunConfig} from '../config/load.js';
@@ -31,6 +31,7 @@ type TrainFlags = EngineFlags & {
   readonly data?: string;
   readonly preset?: string;
   readonly seed?: number;
+  readonly weights?: string;
   readonly out?: string;
   readonly resume?: boolean;
   readonly force?: boolean;
@@ -45,6 +46,10 @@ export function trainCommand(): Command {
     .addOption(dataOption())
     .addOption(presetOption())
     .addOption(seedOption())
+    .option(
+      '--weights <path>',
+      "start from a run, a checkpoint (.safetensors) or, for YOLOv3, darknet's weights",
+    )
     .option('--out <dir>', 'folder of the run (default: results/runs/<config>-seed<n>-<time>)')
     .option('--resume', 'continue the run in --out from its last checkpoint')
     .option('--force', 'resume although the config has changed')
@@ -107,9 +112,10 @@ function configOf(source: string | undefined, flags: TrainFlags): {name: string;
   return {name: basename(flags.out), file};
 }
 
-function explicitValues({seed, data}: TrainFlags): readonly ExplicitValue[] {
+function explicitValues({seed, weights, data}: TrainFlags): readonly ExplicitValue[] {
   const values: ExplicitValue[] = [];
   if (seed !== undefined) values.push({flag: '--seed', key: 'seed', value: seed});
+  if (weights !== undefined) values.push({flag: '--weights', key: 'weights', value: resolve(weights)});
   if (data !== undefined) values.push({flag: '--data', key: 'data', value: parseDataFlag(data)});
   return values;
 }

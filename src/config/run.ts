@@ -112,6 +112,11 @@ export const scheduleSchema = z
 
 export const runSchema = z.strictObject({
   seed: z.int().nonnegative(),
+  /**
+   * What training starts from: a run's folder, a checkpoint (.safetensors) or, for YOLOv3, a file of darknet's weights.
+   * Relative paths start at the data root. Null: the initial values that the seed draws.
+   */
+  weights: z.string().min(1).nullable().default(null),
   model: z.discriminatedUnion('kind', [
     retinanetSchema,
     foveaboxSchema,

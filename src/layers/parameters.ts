@@ -37,6 +37,10 @@ export class Parameters {
     return this.all.filter(parameter => parameter.trainable);
   }
 
+  has(name: string): boolean {
+    return this.byName.has(name);
+  }
+
   get(name: string): Parameter {
     const parameter = this.byName.get(name);
     if (parameter === undefined) throw new UsageError(`there is no parameter ${name} in this model`);

@@ -10,7 +10,7 @@ import {configHash} from '../config/load.js';
 import type {RunConfig} from '../config/run.js';
 import {RunError, UsageError} from '../errors.js';
 import {errorCode} from '../files/write-atomic.js';
-import type {Parameters} from '../layers/parameters.js';
+import type {Parameter, Parameters} from '../layers/parameters.js';
 import type {StoredTensor} from '../weights/safetensors.js';
 import {type Checkpoint, type CheckpointState, readCheckpoint, writeCheckpoint} from './checkpoint-file.js';
 import {differingKeys} from './differing-keys.js';
@@ -152,12 +152,16 @@ function requireSameModel(checkpoint: Checkpoint, parameters: Parameters): void 
 }
 
 function assignParameters(checkpoint: Checkpoint, parameters: Parameters): void {
-  for (const {name, variable} of parameters.all) {
-    const {values} = checkpoint.parameters.get(name) as StoredTensor;
-    const tensor = tf.tensor(hostValues(name, values), variable.shape, variable.dtype);
-    variable.assign(tensor);
-    tensor.dispose();
+  for (const parameter of parameters.all) {
+    assignStored(parameter, checkpoint.parameters.get(parameter.name) as StoredTensor);
   }
+}
+
+/** Puts stored values of the parameter's shape in place. */
+export function assignStored({name, variable}: Parameter, {values}: StoredTensor): void {
+  const tensor = tf.tensor(hostValues(name, values), variable.shape, variable.dtype);
+  variable.assign(tensor);
+  tensor.dispose();
 }
 
 function hostValues(name: string, values: StoredTensor['values']): Float32Array | Int32Array | Uint8Array {
@@ -188,7 +192,7 @@ async function listFolder(path: string): Promise<readonly string[]> {
 }
 
 /** The first three, and how many there are besides. */
-function some(items: readonly string[]): string {
+export function some(items: readonly string[]): string {
   const shown = items.slice(0, 3).join('; ');
   return items.length > 3 ? `${shown} (and ${items.length - 3} more)` : shown;
 }

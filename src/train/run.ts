@@ -1,4 +1,5 @@
 /** A whole run: data sets, imbalance, detector, training, evaluation. Everything it decides is in its config. */
+import {resolve} from 'node:path';
 import type {BackboneConfig} from '../config/network.js';
 import {imagesAtOnce, type RunConfig} from '../config/run.js';
 import {trainingBatches} from '../data/batches.js';
@@ -15,6 +16,7 @@ import {evaluationOrigin} from '../evaluate/evaluation-origin.js';
 import type {Imbalance} from '../sampling-free/imbalance.js';
 import {loadLatest, requireSameConfig} from './checkpoint.js';
 import type {Checkpoint} from './checkpoint-file.js';
+import {loadInitialWeights, requireWeights} from './initial-weights.js';
 import {type TrainOptions, type TrainResult, train} from './loop.js';
 import {lockRunFolder} from './run-lock.js';
 import {type RunResult, requireNoRun} from './run-log.js';
@@ -77,7 +79,9 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
   const {config, runDir, engine, listener, signal} = options;
   // Before anything is computed from a config that the checkpoint does not fit.
   if (resume !== undefined && !options.force) requireSameConfig(resume, config);
-  noticeFrozenLayers(config.model.backbone, listener.onNotice);
+  const weights = config.weights === null ? null : resolve(options.data.dataRoot ?? '.', config.weights);
+  if (weights === null) noticeFrozenLayers(config.model.backbone, listener.onNotice);
+  else if (resume === undefined) await requireWeights(weights);
   const {trainSet, valSet} = await openDatasets(config, {
     ...options.data,
     onProgress: (done, total) => {
@@ -101,14 +105,6 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
     imbalance,
     inputStd: inputStd(config.input),
   });
-  listener.onStart({
-    train: trainSet,
-    val: valSet,
-    imbalance,
-    parameters: parameterCount(detector),
-    startIteration: resume?.state.iteration ?? 0,
-  });
-
   const {imagesPerBatch, subBatches, iterations} = config.schedule;
   let last: DetectorEvaluation | undefined;
   const evaluate = (): Promise<DetectorEvaluation> =>
@@ -119,6 +115,21 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
       signal,
     });
   try {
+    if (weights !== null && resume === undefined) {
+      const target = {
+        model: config.model,
+        parameters: detector.parameters,
+        classes: trainSet.classNames.length,
+      };
+      listener.onNotice(await loadInitialWeights(weights, target, listener.onNotice));
+    }
+    listener.onStart({
+      train: trainSet,
+      val: valSet,
+      imbalance,
+      parameters: parameterCount(detector),
+      startIteration: resume?.state.iteration ?? 0,
+    });
     const result = await train({
       config,
       detector,
@@ -166,7 +177,7 @@ function noticeReplaced(runDir: string, before: RunResult | undefined, notice: (
   notice(`the run in ${runDir} ${why} before its first step; this one takes its place`);
 }
 
-/** Weights are random at the start of every run: layers that never change are then random features. */
+/** Without weights to start from, layers that never change are random features. */
 function noticeFrozenLayers(
   {freezeAt, norm}: Pick<BackboneConfig, 'freezeAt' | 'norm'>,
   notice: (text: string) => void,

@@ -5,7 +5,8 @@
  */
 import {type FileHandle, open} from 'node:fs/promises';
 import {RunError} from '../errors.js';
-import {errorCode, writeFileAtomic} from '../files/write-atomic.js';
+import {readBytes, readError} from '../files/read-bytes.js';
+import {writeFileAtomic} from '../files/write-atomic.js';
 import {
   type Dtype,
   encodeHeader,
@@ -36,16 +37,16 @@ export type SafetensorsFile = Header & {
   close(): Promise<void>;
 };
 
-/** Bytes a read call asks for at most; the operating system refuses 2 GiB and more. */
-const READ_BYTES = 1 << 28;
+const KIND = 'safetensors file';
 
 /** @throws RunError naming the file when it is missing, truncated or malformed. */
 export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   const file = await open(path, 'r').catch((error: unknown) => {
-    throw readError(path, error);
+    throw readError(path, error, KIND);
   });
   try {
     const {size} = await file.stat();
+    const ended = endedAt(path);
     const {header, dataStart} = await readHeader(file, size, path);
     return {
       ...header,
@@ -53,14 +54,14 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
       async read(name) {
         const entry = header.entries.get(name);
         if (entry === undefined) throw new RunError(`${path} holds no tensor ${JSON.stringify(name)}`);
-        const bytes = await readBytes(file, dataStart + entry.begin, entry.end - entry.begin, path);
+        const bytes = await readBytes(file, dataStart + entry.begin, entry.end - entry.begin, ended);
         return {name, shape: entry.shape, values: decode(entry.dtype, bytes)};
       },
       close: () => file.close(),
     };
   } catch (error) {
     await file.close();
-    throw readError(path, error);
+    throw readError(path, error, KIND);
   }
 }
 
@@ -114,51 +115,25 @@ export async function writeSafetensors(
   await writeFileAtomic(path, safetensorsChunks(tensors, metadata));
 }
 
+function endedAt(path: string): (position: number) => Error {
+  return position => unusable(path, `it ends at byte ${position}`);
+}
+
 async function readHeader(
   file: FileHandle,
   size: number,
   path: string,
 ): Promise<{header: Header; dataStart: number}> {
+  const ended = endedAt(path);
   if (size < LENGTH_BYTES) throw unusable(path, `it has ${size} bytes`);
-  const length = Buffer.from(await readBytes(file, 0, LENGTH_BYTES, path)).readBigUInt64LE(0);
+  const length = Buffer.from(await readBytes(file, 0, LENGTH_BYTES, ended)).readBigUInt64LE(0);
   if (length > MAX_HEADER_BYTES) {
     throw unusable(path, `its header claims ${length} bytes, the limit is ${MAX_HEADER_BYTES}`);
   }
   const dataStart = LENGTH_BYTES + Number(length);
   if (dataStart > size) throw unusable(path, `it is truncated: a header of ${length} bytes in ${size} bytes`);
-  const bytes = await readBytes(file, LENGTH_BYTES, Number(length), path);
+  const bytes = await readBytes(file, LENGTH_BYTES, Number(length), ended);
   return {header: parseHeader(new Uint8Array(bytes), size - dataStart, path), dataStart};
-}
-
-async function readBytes(
-  file: FileHandle,
-  position: number,
-  length: number,
-  path: string,
-): Promise<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  while (filled < length) {
-    const wanted = Math.min(READ_BYTES, length - filled);
-    const {bytesRead} = await file.read(bytes, filled, wanted, position + filled);
-    if (bytesRead === 0) throw unusable(path, `it ends at byte ${position + filled}`);
-    filled += bytesRead;
-  }
-  return bytes.buffer;
-}
-
-function readError(path: string, error: unknown): Error {
-  switch (errorCode(error)) {
-    case 'ENOENT':
-      return new RunError(`cannot read ${path}: there is no such file`);
-    case 'EISDIR':
-      return new RunError(`cannot read ${path}: it is a folder, not a safetensors file`);
-    case 'EACCES':
-    case 'EPERM':
-      return new RunError(`cannot read ${path}: no permission`);
-    default:
-      return error instanceof Error ? error : new Error(String(error));
-  }
 }
 
 function dtypeOf(values: TensorValues): Dtype {

@@ -230,6 +230,26 @@ test.serial('predict replaces no image that it is given, and no drawing by anoth
   t.deepEqual((await readdir(join(folder, 'out'))).sort(), [...drawings, 'detections.json']);
 });
 
+test.serial('a run starts from the weights of another one, and says what it took', async t => {
+  const run = await trained(t);
+  const folder = await temporaryFolder(t);
+  const next = join(folder, 'next');
+  const from = async (weights: string, ...args: readonly string[]) =>
+    await runSf({env}, 'train', ...smoke, '--out', next, '--weights', weights, ...args);
+  const none = await from(join(folder, 'none.weights'));
+  t.is(none.code, 2);
+  t.regex(none.stderr, /there are no weights at .*none\.weights; check --weights, or weights in the config/);
+  const {code, stderr} = await from(run, '--set', 'schedule.iterations=1');
+  t.is(code, 0, stderr);
+  t.regex(
+    stderr,
+    /note: weights of .*iteration-000006\.safetensors \(iteration 6\): (\d+) of \1 parameters\n/,
+  );
+  t.regex(await readFile(join(next, 'config.yaml'), 'utf8'), /^weights: .*\/run .*--weights/m);
+  // One step on from six: a lower loss than that of the run's own first step.
+  t.true((await curve(next))[0]!.total < (await curve(run))[0]!.total);
+});
+
 test.serial('a run of other classes is not continued', async t => {
   const out = await trained(t);
   const other = ['--set', 'data.train.classes=2', '--set', 'data.val.classes=2', '--force'];

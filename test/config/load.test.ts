@@ -143,7 +143,10 @@ const where = (override: string) => `--set ${override}`;
 const wrong: readonly (readonly [override: string, message: (flag: string) => string])[] = [
   ['schedule.basLr=1', flag => `unknown key schedule.basLr in ${flag}; did you mean baseLr?`],
   ['baseLr=1', flag => `unknown key baseLr in ${flag}; did you mean schedule.baseLr?`],
-  ['foo=1', flag => `unknown key foo in ${flag}; valid: sampleSizes, seed, model, data, input, schedule`],
+  [
+    'foo=1',
+    flag => `unknown key foo in ${flag}; valid: sampleSizes, seed, weights, model, data, input, schedule`,
+  ],
   ['model.stages.rpn=1', flag => `unknown key model.stages.rpn in ${flag}; valid: dense`],
   ['seed=x', flag => `seed is "x" in ${flag}; expected a number`],
   ['seed=1.5', flag => `seed is 1.5 in ${flag}; expected a whole number`],

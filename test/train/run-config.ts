@@ -6,6 +6,7 @@ const data = {kind: 'shapes', split: 'train', images: 8, size: 64, classes: 2, s
 export function runConfig(schedule: Partial<ScheduleConfig> = {}): RunConfig {
   return {
     seed: 3,
+    weights: null,
     model: {
       kind: 'retinanet',
       backbone: {
