@@ -17,6 +17,11 @@ export type TableRow = {
   readonly stages: Readonly<Record<string, AnyStageConfig>>;
   /** What the losses of a two-stage detector's stages are divided by, where rows differ in that too. */
   readonly normalisers?: Readonly<Record<string, NormaliserConfig>>;
+  /**
+   * Base learning rates by preset, where the preset's own does not suit what is compared: rows whose losses have other sizes
+   * share the rate of the paper's long schedule, and not that of a short one.
+   */
+  readonly baseLr?: Readonly<Record<string, number>>;
 };
 
 export type PlannedRun = {
@@ -137,10 +142,12 @@ function loadRow(options: PlanOptions, row: TableRow, seed: number): Promise<Loa
       value,
     })),
   ];
+  const baseLr = options.preset === undefined ? undefined : row.baseLr?.[options.preset];
   const final = options.rowValues === 'final';
   return loadRunConfig(options.source, {
     preset: options.preset,
     row: final ? [] : values,
+    rowAtPreset: baseLr === undefined ? [] : [{flag, key: 'schedule.baseLr', value: baseLr}],
     overrides: options.overrides,
     explicit: [
       ...(options.explicit ?? []),

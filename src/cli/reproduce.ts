@@ -6,7 +6,7 @@ import {cellOf, type Figure, figureOf} from '../../experiments/cells.js';
 import type {Experiment} from '../../experiments/experiment.js';
 import {experiments} from '../../experiments/index.js';
 import {lossCurvesSvg} from '../../experiments/loss-curves.js';
-import {planRuns} from '../../experiments/plan.js';
+import {type PlannedRun, planRuns} from '../../experiments/plan.js';
 import {setsKey} from '../config/load.js';
 import {suggestion} from '../config/suggest.js';
 import {UsageError} from '../errors.js';
@@ -95,6 +95,7 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
     ...comparisonJson(comparison),
     ...scale,
     engine: recorded(outcomes, 'engine'),
+    learningRates: Object.fromEntries(runs.map(({row, config}) => [row.id, config.schedule.baseLr])),
     ...(timesSteps(paper) && {
       runsAtATime: concurrency,
       processorTime: Object.fromEntries(paper.rows.map(({id}, row) => [id, processor[row]!])),
@@ -110,6 +111,7 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   if (flags.json !== '-') {
     await writeOut(formatText(comparison, STYLE));
     await writeOut(timesText(paper, processor, concurrency));
+    await writeOut(learningRatesText(runs));
     for (const {run, result} of outcomes) {
       if (result?.trainedBy === undefined) continue;
       const trainer = relative(folder, join(run.runDir, result.trainedBy));
@@ -161,6 +163,13 @@ function timesText(paper: PaperTable, processor: readonly Cell[], concurrency: n
     `training: the median step, without the wait for images, of runs that trained ${concurrency} at a time\n` +
     `processor time of a step (ms): ${times.join('; ')}\n`
   );
+}
+
+/** Empty where all rows have one. */
+function learningRatesText(runs: readonly PlannedRun[]): string {
+  const rates = new Map(runs.map(({row, config}) => [row.label, config.schedule.baseLr]));
+  if (new Set(rates.values()).size < 2) return '';
+  return `base learning rates: ${[...rates].map(([label, rate]) => `${label} ${rate}`).join('; ')}\n`;
 }
 
 const timesSteps = ({metrics}: PaperTable): boolean => metrics.some(({id}) => id === 'trainingTime');

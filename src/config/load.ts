@@ -19,6 +19,8 @@ export type LoadOptions = {
   readonly preset?: string | undefined;
   /** Values of a table's row: they replace those of the files, whole, and the preset scales them like those. */
   readonly row?: readonly ExplicitValue[];
+  /** Values of a table's row at this preset: they replace those of the preset. */
+  readonly rowAtPreset?: readonly ExplicitValue[];
   /** `--set` values, `a.b=c`, in order. */
   readonly overrides: readonly string[];
   /** Values of other flags; they replace what files and `overrides` say, whole. */
@@ -164,6 +166,7 @@ export function reviseRunConfig(
 async function resolveRunConfig(base: Tree, options: LoadOptions): Promise<LoadedRunConfig> {
   let tree = replaceValues(base, options.row);
   if (options.preset !== undefined) tree = overlay(tree, await readPreset(options.preset, detectorOf(tree)));
+  tree = replaceValues(tree, options.rowAtPreset);
   for (const override of options.overrides) {
     const {path: key, value} = parseOverride(override);
     tree = putAt(scaleSamples(tree, layerOf(key, value)), key, value, merge);
