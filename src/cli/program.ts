@@ -47,6 +47,11 @@ export const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('./bench.js')).benchCommand(),
   },
   {
+    name: 'weights',
+    summary: "make a checkpoint of weights, such as darknet's, to evaluate and predict with",
+    load: async () => (await import('./weights.js')).weightsCommand(),
+  },
+  {
     name: 'data',
     summary: 'statistics and checks of a data set',
     load: async () => (await import('./data.js')).dataCommand(),

@@ -43,7 +43,7 @@ export async function saveCheckpoint(
   path: string,
   state: CheckpointState,
   parameters: Parameters,
-  optimizer: Sgd,
+  optimizer: Pick<Sgd, 'velocities'>,
 ): Promise<void> {
   const stored = new Map<string, StoredTensor>();
   const velocities = new Map<string, StoredTensor>();

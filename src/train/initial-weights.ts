@@ -15,6 +15,13 @@ export type WeightsTarget = {
   readonly classes: number;
 };
 
+export type LoadedWeights = {
+  /** One line: what was loaded, and what keeps its initial values. */
+  readonly summary: string;
+  /** Parameters that keep their initial values. */
+  readonly kept: number;
+};
+
 /** Before data sets are opened. @throws UsageError when there is nothing at `path` */
 export async function requireWeights(path: string): Promise<void> {
   await stat(path).catch(() => {
@@ -25,14 +32,13 @@ export async function requireWeights(path: string): Promise<void> {
 /**
  * Puts in place what is at `path`: the newest checkpoint of a run's folder, a checkpoint (.safetensors), or anything else as
  * a file of darknet's weights.
- * @returns one line: what was loaded, and what keeps its initial values
  * @throws UsageError when nothing of it fits the model; RunError when the file is damaged
  */
 export async function loadInitialWeights(
   path: string,
   target: WeightsTarget,
   warn: (message: string) => void,
-): Promise<string> {
+): Promise<LoadedWeights> {
   if ((await stat(path)).isDirectory()) {
     const checkpoint = await loadLatest(path, warn);
     if (checkpoint === undefined) {
@@ -49,11 +55,11 @@ export async function loadInitialWeights(
     );
   }
   const imported = await loadDarknetWeights(path, {config: model, parameters, classes});
-  return describeImport(path, imported, target);
+  return {summary: describeImport(path, imported, target), kept: imported.kept.length};
 }
 
 /** Takes every parameter that has the name and the shape of one of the model. */
-function adopt({path, state, parameters: stored}: Checkpoint, parameters: Parameters): string {
+function adopt({path, state, parameters: stored}: Checkpoint, parameters: Parameters): LoadedWeights {
   const kept: string[] = [];
   for (const parameter of parameters.all) {
     const {name, variable} = parameter;
@@ -70,7 +76,8 @@ function adopt({path, state, parameters: stored}: Checkpoint, parameters: Parame
     );
   }
   const what = `weights of ${path} (iteration ${state.iteration}): ${loaded} of ${all} parameters`;
-  return kept.length === 0 ? what : `${what}; as initialised: ${some(kept)}`;
+  const rest = kept.length === 0 ? '' : `; as initialised: ${some(kept)}`;
+  return {summary: `${what}${rest}`, kept: kept.length};
 }
 
 function placeOf(shape: readonly number[] | undefined): string {

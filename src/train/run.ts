@@ -121,7 +121,8 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
         parameters: detector.parameters,
         classes: trainSet.classNames.length,
       };
-      listener.onNotice(await loadInitialWeights(weights, target, listener.onNotice));
+      const {summary} = await loadInitialWeights(weights, target, listener.onNotice);
+      listener.onNotice(summary);
     }
     listener.onStart({
       train: trainSet,
