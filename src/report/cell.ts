@@ -18,6 +18,8 @@ export type Cell =
       readonly mean: number;
       /** Sample standard deviation over seeds; absent for one run. */
       readonly spread?: number;
+      /** What they are made of. */
+      readonly values: readonly SeedValue[];
       /** Runs that the mean is made of. */
       readonly runs: number;
       /** Further runs that diverged, and are not in the mean. */
@@ -30,9 +32,11 @@ export type Cell =
   | {readonly kind: 'no-objects'; readonly provenance: Provenance}
   | {readonly kind: 'not-run'};
 
+export type SeedValue = {readonly seed: number; readonly value: number};
+
 /** What one run says about one figure. */
 export type SeedResult =
-  | {readonly seed: number; readonly kind: 'finished'; readonly value: number}
+  | (SeedValue & {readonly kind: 'finished'})
   | {readonly seed: number; readonly kind: 'diverged'}
   | {readonly seed: number; readonly kind: 'no-objects'};
 
@@ -48,14 +52,27 @@ export function seedPercent(seed: number, fraction: number): SeedResult {
 export function combineSeeds(results: readonly SeedResult[], made: Omit<Provenance, 'seeds'>): Cell {
   if (results.length === 0) return {kind: 'not-run'};
   const provenance = {...made, seeds: results.map(({seed}) => seed)};
-  const values = results.flatMap(result => (result.kind === 'finished' ? [result.value] : []));
+  const values = results.flatMap(result =>
+    result.kind === 'finished' ? [{seed: result.seed, value: result.value}] : [],
+  );
   const diverged = results.filter(({kind}) => kind === 'diverged').length;
   if (values.length === 0) {
     return diverged > 0 ? {kind: 'diverged', runs: diverged, provenance} : {kind: 'no-objects', provenance};
   }
+  const {mean, spread} = meanAndSpread(values.map(({value}) => value));
+  return {
+    ...{kind: 'measured', mean, ...(spread !== undefined && {spread})},
+    ...{values, runs: values.length, diverged, provenance},
+  };
+}
+
+/** Of at least one value; the spread, a sample standard deviation, is undefined for one. */
+export function meanAndSpread(values: readonly number[]): {
+  readonly mean: number;
+  readonly spread: number | undefined;
+} {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const measured = {kind: 'measured', mean, runs: values.length, diverged, provenance} as const;
-  if (values.length === 1) return measured;
+  if (values.length === 1) return {mean, spread: undefined};
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return {...measured, spread: Math.sqrt(squares / (values.length - 1))};
+  return {mean, spread: Math.sqrt(squares / (values.length - 1))};
 }

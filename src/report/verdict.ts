@@ -2,7 +2,7 @@
  * Whether measured runs show what the paper says. Scaled-down runs cannot repeat the paper's numbers; they can repeat
  * its pattern: which rows diverge, and which row is better than which.
  */
-import type {Cell} from './cell.js';
+import {type Cell, meanAndSpread} from './cell.js';
 import type {PaperClaim, PaperTable, PaperValue} from './paper.js';
 
 export type Verdict = {
@@ -77,23 +77,27 @@ export function differenceVerdict(a: Cell, b: Cell, digits = 1): Verdict {
 }
 
 /**
- * Whether b is below a by the share of a that the paper says, or more. The noise is that of the share, from both spreads; a
- * share that it does not set apart from the paper's counts as the paper's.
+ * Whether b is below a by the share of a that the paper says, or more. The runs of one seed are compared with one another: they
+ * train at the same time, so that what else the machine does slows both. The noise is the spread of their shares; it has to
+ * set the measured share apart from either the paper's or from none for a verdict.
  * @param share of the paper, such as 0.27
  */
 export function shareVerdict(a: Cell, b: Cell, share: number): Verdict {
   if (a.kind !== 'measured') return noVerdict(a);
   if (b.kind !== 'measured') return noVerdict(b);
-  const ratio = b.mean / a.mean;
-  const shown = `${percent(1 - ratio)} less, ${percent(share)} in the paper`;
-  if (a.spread === undefined || b.spread === undefined) {
-    return {kind: 'no-verdict', text: `${shown}; one seed: no verdict`};
-  }
-  const noise = ratio * Math.hypot(a.spread / a.mean, b.spread / b.mean);
+  const shares = a.values.flatMap(({seed, value}) => {
+    const other = b.values.find(found => found.seed === seed);
+    return other === undefined ? [] : [1 - other.value / value];
+  });
+  if (shares.length === 0) return {kind: 'no-verdict', text: 'no verdict: no seed has both rows'};
+  const {mean, spread: noise} = meanAndSpread(shares);
+  const shown = `${percent(mean)} less, ${percent(share)} in the paper`;
+  if (noise === undefined) return {kind: 'no-verdict', text: `${shown}; one seed: no verdict`};
   const figures = `${shown}, noise ${percent(noise)}`;
-  return 1 - ratio >= share - noise
+  if (mean < share - noise) return {kind: 'not-confirmed', text: `not confirmed (${figures})`};
+  return mean > noise
     ? {kind: 'confirmed', text: `confirmed (${figures})`}
-    : {kind: 'not-confirmed', text: `not confirmed (${figures})`};
+    : {kind: 'within-noise', text: `within noise (${figures})`};
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -14,7 +14,10 @@ test('Seeds become their mean and sample standard deviation', t => {
 
 test('One seed has no spread', t => {
   const cell = combineSeeds([seedPercent(7, 0.25)], made);
-  t.deepEqual(cell, {kind: 'measured', mean: 25, runs: 1, diverged: 0, provenance: {...made, seeds: [7]}});
+  t.deepEqual(cell, {
+    ...{kind: 'measured', mean: 25, values: [{seed: 7, value: 25}]},
+    ...{runs: 1, diverged: 0, provenance: {...made, seeds: [7]}},
+  });
 });
 
 test('Diverged seeds are counted and not averaged; if all diverged, so did the cell', t => {
