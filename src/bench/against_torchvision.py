@@ -22,10 +22,11 @@ import time
 
 import torch
 import torchvision
-from torch.nn.functional import conv2d
+from torch.nn.functional import binary_cross_entropy_with_logits, conv2d
 from torchvision.models.detection import FasterRCNN, MaskRCNN, RetinaNet
 from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 from torchvision.models.detection.image_list import ImageList
+from torchvision.ops import sigmoid_focal_loss
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 SCORE_THRESHOLD = 0.05
@@ -251,7 +252,73 @@ def mat_mul(work):
     return run, None
 
 
-PREPARE = {"convolution": convolution, "mat-mul": mat_mul, "train": train, "inference": inference}
+def copy(work):
+    x = torch.randn(work["numbers"], device=DEVICE)
+
+    def run():
+        torch.neg(x)
+
+    return run, None
+
+
+def one_hot(labels, classes):
+    targets = torch.zeros(*labels.shape, classes, device=DEVICE)
+    foreground = torch.nonzero(labels, as_tuple=True)
+    targets[(*foreground, labels[foreground] - 1)] = 1
+    return targets
+
+
+def ghm_c(logits, targets, sums, momentum):
+    """GHM-C of one level as its authors state it: a mask for every bin, and a wait for the count of each."""
+    bins = len(sums)
+    sizes = (logits.detach().sigmoid() - targets).abs()
+    total = max(1, sizes.numel())
+    weights = torch.zeros_like(logits)
+    filled = 0
+    for i in range(bins):
+        upper = (i + 1) / bins + (1e-6 if i == bins - 1 else 0)
+        inside = (sizes >= i / bins) & (sizes < upper)
+        count = inside.sum().item()
+        if count > 0:
+            sums[i] = momentum * sums[i] + (1 - momentum) * count
+            weights[inside] = total / sums[i]
+            filled += 1
+    return binary_cross_entropy_with_logits(logits, targets, weights / max(1, filled), reduction="sum") / total
+
+
+def loss(work):
+    config, levels, classes = work["loss"], work["levelCounts"], work["classes"]
+    # As src/bench/memory-work.ts has them.
+    logits = (torch.randn(work["batch"], sum(levels), classes, device=DEVICE) * 2 - 3).requires_grad_()
+    labels = torch.zeros(work["batch"] * sum(levels), dtype=torch.long, device=DEVICE)
+    labels[::1000] = 1 + torch.arange(len(labels[::1000]), device=DEVICE) % classes
+    labels = labels.view(work["batch"], -1)
+    sums = [0.0] * config.get("bins", 0)
+
+    def value():
+        targets = one_hot(labels, classes)
+        if config["kind"] == "cross-entropy":
+            return binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        if config["kind"] == "focal":
+            return sigmoid_focal_loss(logits, targets, config["alpha"], config["gamma"], reduction="sum")
+        of_levels = zip(logits.split(levels, 1), targets.split(levels, 1))
+        return sum(ghm_c(z, t, sums, config["momentum"]) for z, t in of_levels)
+
+    def run():
+        logits.grad = None
+        value().backward()
+
+    return run, None
+
+
+PREPARE = {
+    "convolution": convolution,
+    "mat-mul": mat_mul,
+    "loss": loss,
+    "copy": copy,
+    "train": train,
+    "inference": inference,
+}
 
 
 def wait_for_device():

@@ -1,4 +1,5 @@
 /** The cases of `sf bench`: a new one is an entry of CASES, and a kind of work that both sides know. */
+import type {ClassificationLoss} from '../config/stage.js';
 import {Random} from '../random/random.js';
 import {MODELS, type ModelName} from './models.js';
 import {
@@ -13,6 +14,7 @@ import {
 export type CaseName =
   | 'convolution'
   | 'mat-mul'
+  | 'loss'
   | DetectorWork['kind']
   | `${Exclude<ModelName, 'retinanet'>}-${DetectorWork['kind']}`;
 
@@ -39,6 +41,16 @@ export type Case = {
 const OBJECTS_AN_IMAGE = 10;
 const ANCHORS_A_CELL = 9;
 
+/** 100,000 anchors, on five levels of a quarter each; classes as COCO has them. */
+const LOSS_LEVELS: readonly number[] = [75_068, 18_767, 4_692, 1_173, 300];
+const LOSS_CLASSES = 80;
+const LOSSES: readonly ClassificationLoss[] = [
+  {kind: 'cross-entropy'},
+  {kind: 'focal', alpha: 0.25, gamma: 2},
+  {kind: 'ghm-c', bins: 30, momentum: 0.75},
+];
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
 export const CASES: readonly Case[] = [
   {
     name: 'convolution',
@@ -61,6 +73,20 @@ export const CASES: readonly Case[] = [
         ],
       ];
     },
+  },
+  {
+    name: 'loss',
+    summary: 'focal loss, cross-entropy and GHM-C with their gradients, beside the speed of a copy',
+    warmup: 3,
+    repeat: 9,
+    groups: () => [
+      [
+        {kind: 'copy', numbers: 2 * sum(LOSS_LEVELS) * LOSS_CLASSES},
+        ...LOSSES.map(
+          loss => ({kind: 'loss', loss, batch: 2, levelCounts: LOSS_LEVELS, classes: LOSS_CLASSES}) as const,
+        ),
+      ],
+    ],
   },
   ...(['retinanet', 'faster-rcnn', 'mask-rcnn'] as const).flatMap(model => [
     detectorCase('train', model),

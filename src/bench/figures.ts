@@ -23,9 +23,9 @@ export function ratioOf({sf, torchvision}: Result): Ratio | undefined {
   };
 }
 
-/** Floating point operations a second. */
+/** Floating point operations a second; undefined for a work without products. */
 export function speedOf(outcome: Outcome | undefined, operations: number | undefined): number | undefined {
-  if (operations === undefined || outcome?.kind !== 'measured') return undefined;
+  if (operations === undefined || operations === 0 || outcome?.kind !== 'measured') return undefined;
   return operations / (median(outcome.milliseconds) / 1000);
 }
 

@@ -4,6 +4,7 @@ import {runKernel} from '../engine/ops/composite.js';
 import {convolution} from '../engine/ops/convolution.js';
 import {Random} from '../random/random.js';
 import {prepareInference, prepareTraining} from './detector-work.js';
+import {prepareCopy, prepareLoss} from './memory-work.js';
 import type {ConvolutionWork, MatMulWork, Work} from './work.js';
 
 export type PreparedWork = {
@@ -20,6 +21,10 @@ export async function prepareWork(work: Work): Promise<PreparedWork> {
       return prepareConvolution(work);
     case 'mat-mul':
       return prepareMatMul(work);
+    case 'loss':
+      return prepareLoss(work);
+    case 'copy':
+      return prepareCopy(work);
     case 'train':
       return prepareTraining(work);
     case 'inference':

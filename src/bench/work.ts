@@ -3,6 +3,7 @@
  * either side.
  */
 
+import type {ClassificationLoss} from '../config/stage.js';
 import {MODELS, type ModelName, type Regions} from './models.js';
 
 export const CONVOLUTION_DIRECTIONS = ['forward', 'input gradient', 'filter gradient'] as const;
@@ -53,12 +54,31 @@ export type DetectorWork = {
   readonly regions?: Regions;
 };
 
-export type Work = ConvolutionWork | MatMulWork | DetectorWork;
+/** A classification loss of a dense stage and its gradient with respect to the logits, which are normal noise. */
+export type LossWork = {
+  readonly kind: 'loss';
+  readonly loss: ClassificationLoss;
+  readonly batch: number;
+  /** Examples of an image on every level of the pyramid. */
+  readonly levelCounts: readonly number[];
+  readonly classes: number;
+};
+
+/** As many numbers read and written. */
+export type CopyWork = {readonly kind: 'copy'; readonly numbers: number};
+
+export type Work = ConvolutionWork | MatMulWork | DetectorWork | LossWork | CopyWork;
 
 /** Images that one repetition takes, where that is what it takes. */
 export function imagesOf(work: Work): number | undefined {
   return work.kind === 'train' || work.kind === 'inference' ? work.objects.length : undefined;
 }
+
+const LOSS_TITLES: Readonly<Record<ClassificationLoss['kind'], string>> = {
+  'cross-entropy': 'cross-entropy',
+  focal: 'focal loss',
+  'ghm-c': 'GHM-C',
+};
 
 /** The work in a few words, as the table names it. */
 export function titleOf(work: Work): string {
@@ -70,6 +90,12 @@ export function titleOf(work: Work): string {
     }
     case 'mat-mul':
       return `product ${work.rows}x${work.inner} by ${work.inner}x${work.columns}`;
+    case 'loss': {
+      const examples = work.levelCounts.reduce((sum, count) => sum + count, 0);
+      return `${LOSS_TITLES[work.loss.kind]} and its gradient, ${work.batch}x${examples}x${work.classes}`;
+    }
+    case 'copy':
+      return `copy of ${work.numbers} numbers`;
     case 'train':
       return `${MODELS[work.model].title} training step, batch ${work.objects.length}`;
     case 'inference':

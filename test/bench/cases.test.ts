@@ -86,3 +86,17 @@ test('a Python without torchvision, or none, is absent for a reason', async t =>
     (await findPython(undefined, {})).kind,
   );
 });
+
+test('losses are measured on the logits of 100,000 anchors an image, after a copy of as many numbers', t => {
+  t.deepEqual(
+    groupsOf('loss').map(group => group.map(titleOf)),
+    [
+      [
+        'copy of 16000000 numbers',
+        'cross-entropy and its gradient, 2x100000x80',
+        'focal loss and its gradient, 2x100000x80',
+        'GHM-C and its gradient, 2x100000x80',
+      ],
+    ],
+  );
+});

@@ -90,6 +90,41 @@ together                   1500.0  100.0 %    100.0
   );
 });
 
+test('works that memory bounds have a table of their own: bytes a second, and how much longer than a copy of as many', t => {
+  const measured = (milliseconds: number): Result['sf'] => ({
+    kind: 'measured',
+    milliseconds: [milliseconds],
+    peakBytes: undefined,
+  });
+  // 1e6 numbers read and written are 8 MB: 4 GB/s in 2 ms.
+  const copy: Result = {
+    ...product,
+    case: 'loss',
+    work: {kind: 'copy', numbers: 1e6},
+    operations: undefined,
+    sf: measured(2),
+    torchvision: measured(4),
+  };
+  // 1000 examples of 80 logits: 80,000 logits read twice and written once, labels and weights read twice.
+  const loss: Result = {
+    ...copy,
+    work: {kind: 'loss', loss: {kind: 'cross-entropy'}, batch: 1, levelCounts: [900, 100], classes: 80},
+    sf: measured(0.488),
+    torchvision: {kind: 'failed', message: 'no'},
+  };
+  const text = benchText({sf: SF, torchvision: OTHER, results: [copy, loss]}, 'the setting');
+  t.is(
+    text.slice(text.indexOf('memory traffic'), text.indexOf('MB:')),
+    `memory traffic
+                                            MB  GB/s  of a copy
+copy of 1000000 numbers                    8.0   4.0       1.00
+  torchvision                              8.0   2.0       2.00
+cross-entropy and its gradient, 1x1000x80  1.0   2.0       2.00
+`,
+  );
+  t.false(benchText({sf: SF, torchvision: OTHER, results: [product]}, '').includes('memory traffic'));
+});
+
 test('without another side there is one line a work', t => {
   const alone = {...training, torchvision: undefined, profile: undefined};
   t.is(

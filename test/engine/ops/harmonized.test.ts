@@ -44,11 +44,13 @@ function runningSums(bins: number): Values {
 }
 
 test.serial('harmonized cross-entropy agrees between the engines over levels, classes and bins', async t => {
-  for (const [classes, spread] of [
-    [1, 2],
-    [3, 8],
-    [80, 4],
-    [700, 3],
+  for (const [classes, spread, bins] of [
+    [1, 2, integer(1, 40)],
+    [3, 8, integer(1, 40)],
+    [80, 4, integer(1, 32)],
+    [700, 3, integer(33, 256)],
+    // Losses of hundreds, probabilities of 0 and 1.
+    [80, 200, 30],
   ] as const) {
     const levelCounts = [integer(30, 60), 0, integer(1, 9), 1];
     const shape = [2, levelCounts.reduce((sum, count) => sum + count, 0)];
@@ -56,7 +58,7 @@ test.serial('harmonized cross-entropy agrees between the engines over levels, cl
       floats([...shape, classes], spread),
       integers(shape, -1, classes),
       samplerWeights(shape),
-      runningSums(integer(1, 40)),
+      runningSums(bins),
     ];
     await assertEnginesAgree(t, crossEntropy(levelCounts), inputs, 1, 1e-5);
     // Background that has been learned: all in one bin.

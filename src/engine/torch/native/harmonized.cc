@@ -6,19 +6,13 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros.h>
 
-#include <array>
-
 #include "families.h"
+#include "harmonized_tiles.h"
 #include "parts.h"
-#include "sigmoid_tiles.h"
 #include "vectors.h"
 
 namespace sf {
 namespace {
-
-// Counts and losses that run beside one another, so that an addition need not wait for the one before where
-// many examples share a bin.
-constexpr int64_t kHistograms = 8;
 
 // What a part has found: by bin, how many examples and the sum of their losses; one more bin takes what does
 // not count.
@@ -51,95 +45,18 @@ std::vector<Part> parts_of(const LevelEnds& levels, int64_t images, int64_t clas
   return parts;
 }
 
-// Losses and bins of the logits of a tile; what does not count has loss 0 and bin `bins`.
-SF_INLINE void losses_and_bins(const Tile& tile, int32_t bins, float* losses, int32_t* bin) {
-  const int64_t size = tile.size();
-  const float scale = static_cast<float>(bins);
-  const float last = static_cast<float>(bins - 1);
-  for (int64_t i = 0; i < size; ++i) {
-    const float z = tile.logits[i];
-    const float e = exponential_of_size(z);
-    losses[i] = softplus(z, e);
-    bin[i] = bin_of(sigmoid(z, e), scale, last);
-  }
-  tile.for_foreground([&](int64_t i) SF_INLINED {
-    const float v = -tile.logits[i];
-    const float e = exponential_of_size(v);
-    losses[i] = softplus(v, e);
-    bin[i] = bin_of(sigmoid(v, e), scale, last);
-  });
-  if (tile.has_one_weight()) return;
-  float weights[kTile];
-  tile.expand_weights(1.0f, weights);
-  for (int64_t i = 0; i < size; ++i) {
-    losses[i] = kept(weights[i] != 0.0f, losses[i]);
-    bin[i] = weights[i] != 0.0f ? bin[i] : bins;
-  }
+int64_t checked_bins(int64_t bins) {
+  if (bins < 1 || bins > kMostBins) throw std::invalid_argument("between 1 and 256 bins are expected");
+  return bins;
 }
 
-SF_INLINE void add_tile(const Tile& tile, int32_t bins, int64_t* counts, double* totals) {
-  if (tile.has_one_weight() && tile.weight(0) == 0.0f) return;
-  float losses[kTile];
-  int32_t bin[kTile];
-  const int64_t size = tile.size();
-  losses_and_bins(tile, bins, losses, bin);
-  int32_t differences = 0;
-  for (int64_t i = 1; i < size; ++i) differences |= bin[i] ^ bin[0];
-  if (differences == 0) {
-    // All in one bin, as nearly all background is once a network has learned something.
-    for (int64_t i = size; i < kTile; ++i) losses[i] = 0.0f;
-    fold(losses, [](float a, float b) SF_INLINED { return a + b; });
-    double total = 0;
-    for (int64_t i = 0; i < kLanes; ++i) total += double{losses[i]};
-    counts[bin[0]] += size;
-    totals[bin[0]] += total;
-    return;
-  }
-  const int64_t stride = int64_t{bins} + 1;
-  for (int64_t i = 0; i < size; ++i) {
-    const int64_t at = (i % kHistograms) * stride + bin[i];
-    counts[at]++;
-    totals[at] += double{losses[i]};
-  }
-}
-
-// counts and totals: kHistograms of bins + 1, at 0.
-SF_INLINE void count_loop(const float* logits, const int32_t* labels, const float* weights, int64_t examples,
-                          int64_t classes, int32_t bins, int64_t* counts, double* totals) {
-  for_tiles(logits, labels, weights, examples, classes,
-            [&](const Tile& tile, int64_t) SF_INLINED { add_tile(tile, bins, counts, totals); });
-}
-
-SF_INLINE void gradient_loop(float dy, const float* table, int32_t bins, const float* logits,
-                             const int32_t* labels, const float* weights, float* dlogits, int64_t examples,
-                             int64_t classes) {
-  const float scale = static_cast<float>(bins);
-  const float last = static_cast<float>(bins - 1);
-  for_tiles(logits, labels, weights, examples, classes, [&](const Tile& tile, int64_t offset) SF_INLINED {
-    float* result = dlogits + offset;
-    const int64_t size = tile.size();
-    for (int64_t i = 0; i < size; ++i) {
-      const float z = tile.logits[i];
-      const float p = sigmoid(z, exponential_of_size(z));
-      result[i] = dy * table[bin_of(p, scale, last)] * p;
-    }
-    tile.for_foreground([&](int64_t i) SF_INLINED {
-      const float p = sigmoid(-tile.logits[i], exponential_of_size(tile.logits[i]));
-      result[i] = -dy * table[bin_of(p, scale, last)] * p;
-    });
-    if (tile.has_one_weight() && tile.weight(0) != 0.0f) return;
-    float counted[kTile];
-    tile.expand_weights(1.0f, counted);
-    for (int64_t i = 0; i < size; ++i) result[i] = kept(counted[i] != 0.0f, result[i]);
-  });
-}
-
-LevelEnds ends_of(const std::vector<int64_t>& level_counts) {
+LevelEnds ends_of(const std::vector<int64_t>& level_counts, const at::Tensor& labels) {
   if (level_counts.empty() || level_counts.size() > kMostLevels)
     throw std::invalid_argument("between 1 and 16 levels are expected");
   LevelEnds levels{};
   int64_t end = 0;
   for (const int64_t count : level_counts) levels.end[levels.count++] = end += count;
+  if (end != labels.size(1)) throw std::invalid_argument("levels of all examples are expected");
   return levels;
 }
 
@@ -191,7 +108,7 @@ HarmonizedLogits logits_of(const at::Tensor& logits, const at::Tensor& labels, c
                            const std::vector<int64_t>& level_counts) {
   return {{logits.data_ptr<float>(), labels.data_ptr<int32_t>(), weights.data_ptr<float>(), labels.numel(),
            logits.size(-1)},
-          ends_of(level_counts)};
+          ends_of(level_counts, labels)};
 }
 
 HarmonizedDistances distances_of(const at::Tensor& predicted, const at::Tensor& target,
@@ -204,14 +121,14 @@ HarmonizedDistances distances_of(const at::Tensor& predicted, const at::Tensor& 
 std::vector<at::Tensor> cross_entropy(const at::Tensor& logits, const at::Tensor& labels,
                                       const at::Tensor& weights, const at::Tensor& sums,
                                       const std::vector<int64_t>& level_counts, double momentum) {
-  const LevelEnds levels = ends_of(level_counts);
+  const LevelEnds levels = ends_of(level_counts, labels);
+  const int64_t bins = checked_bins(sums.numel());
   Outputs outputs(sums, levels.count);
   if (logits.numel() == 0) return outputs.all();
 #ifdef SF_CUDA
   if (logits.is_cuda())
     return outputs.launch(logits_of(logits, labels, weights, level_counts), logits.numel(), momentum);
 #endif
-  const int64_t bins = sums.numel();
   const int64_t classes = logits.size(-1);
   const float* z = logits.data_ptr<float>();
   const int32_t* label = labels.data_ptr<int32_t>();
@@ -220,16 +137,9 @@ std::vector<at::Tensor> cross_entropy(const at::Tensor& logits, const at::Tensor
   std::vector<Histogram> of_parts(parts.size(), Histogram(bins));
   for_parts(static_cast<int64_t>(parts.size()), 1, [&](int64_t index, int64_t) {
     const Part& part = parts[index];
-    const int64_t stride = bins + 1;
-    std::vector<int64_t> counts(kHistograms * stride);
-    std::vector<double> totals(kHistograms * stride);
-    widest<count_loop>(z + part.first * classes, label + part.first, weight + part.first,
-                       part.last - part.first, classes, static_cast<int32_t>(bins), counts.data(),
-                       totals.data());
-    for (int64_t i = 0; i < kHistograms * stride; ++i) {
-      of_parts[index].counts[i % stride] += counts[i];
-      of_parts[index].losses[i % stride] += totals[i];
-    }
+    widest<harmonized_counts_loop>(z + part.first * classes, label + part.first, weight + part.first,
+                                   part.last - part.first, classes, static_cast<int32_t>(bins),
+                                   of_parts[index].counts.data(), of_parts[index].losses.data());
   });
   std::vector<Histogram> of_levels(levels.count, Histogram(bins));
   for (size_t index = 0; index < parts.size(); ++index) {
@@ -248,7 +158,7 @@ at::Tensor cross_entropy_gradient(const at::Tensor& dy, const at::Tensor& logits
                                   const std::vector<int64_t>& level_counts) {
   at::Tensor dlogits = at::empty_like(logits);
   if (logits.numel() == 0) return dlogits;
-  const int64_t bins = table.size(1);
+  const int64_t bins = checked_bins(table.size(1));
 #ifdef SF_CUDA
   if (logits.is_cuda()) {
     launch_harmonized_gradient(logits_of(logits, labels, weights, level_counts), {table.size(0), bins, 0.0},
@@ -264,11 +174,12 @@ at::Tensor cross_entropy_gradient(const at::Tensor& dy, const at::Tensor& logits
   const float* weight = weights.data_ptr<float>();
   const float* of_bins = table.data_ptr<float>();
   float* result = dlogits.data_ptr<float>();
-  const std::vector<Part> parts = parts_of(ends_of(level_counts), labels.size(0), classes);
+  const std::vector<Part> parts = parts_of(ends_of(level_counts, labels), labels.size(0), classes);
   for_parts(static_cast<int64_t>(parts.size()), 1, [&](int64_t index, int64_t) {
     const auto& [level, first, last] = parts[index];
-    widest<gradient_loop>(factor, of_bins + level * bins, static_cast<int32_t>(bins), z + first * classes,
-                          label + first, weight + first, result + first * classes, last - first, classes);
+    widest<harmonized_gradient_loop>(factor, of_bins + level * bins, static_cast<int32_t>(bins),
+                                     permutes(bins), z + first * classes, label + first, weight + first,
+                                     result + first * classes, last - first, classes);
   });
   return dlogits;
 }

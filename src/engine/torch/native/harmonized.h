@@ -24,6 +24,7 @@
 namespace sf {
 
 constexpr int kMostLevels = 16;
+constexpr int kMostBins = 256;
 
 // Where the levels of an image end, among the examples of the image.
 struct LevelEnds {

@@ -17,15 +17,26 @@ namespace {
 template <typename Loss>
 SF_INLINE void add_weighted_losses(Loss loss, const Tile& tile, double* totals) {
   float losses[kTile];
-  float weights[kTile];
   const int64_t size = tile.size();
-  tile.expand_weights(1.0f, weights);
-  for (int64_t i = 0; i < size; ++i) losses[i] = loss.value(tile.logits[i], false);
-  tile.for_foreground([&](int64_t i) SF_INLINED { losses[i] = loss.value(-tile.logits[i], true); });
-  for (int64_t i = 0; i < size; ++i) losses[i] = weights[i] == 0.0f ? 0.0f : weights[i] * losses[i];
+  for (int64_t i = 0; i < size; ++i) losses[i] = loss.value(tile.logits[i]);
+  double foreground = 0;
+  tile.for_foreground([&](int64_t i) SF_INLINED {
+    losses[i] = 0.0f;
+    const float weight = tile.weight(i / tile.width);
+    if (weight != 0.0f) foreground += double{weight} * double{loss.scale(true) * loss.value(-tile.logits[i])};
+  });
+  double scale = loss.scale(false);
+  if (tile.has_one_weight()) {
+    scale *= double{tile.weight(0)};
+  } else {
+    float weights[kTile];
+    tile.expand_weights(1.0f, weights);
+    for (int64_t i = 0; i < size; ++i) losses[i] = weights[i] == 0.0f ? 0.0f : weights[i] * losses[i];
+  }
   for (int64_t i = size; i < kTile; ++i) losses[i] = 0.0f;
   fold(losses, [](float a, float b) SF_INLINED { return a + b; });
-  for (int64_t i = 0; i < kLanes; ++i) totals[i] += losses[i];
+  for (int64_t i = 0; i < kLanes; ++i) totals[i] += scale * double{losses[i]};
+  totals[0] += foreground;
 }
 
 // Cross-entropies of one weight need one logarithm for all that is folded onto a lane: with the product of
@@ -71,14 +82,20 @@ template <typename Loss>
 SF_INLINE void gradient_loop(Loss loss, float dy, const float* logits, const int32_t* labels,
                              const float* weights, float* dlogits, int64_t examples, int64_t classes) {
   for_tiles(logits, labels, weights, examples, classes, [&](const Tile& tile, int64_t offset) SF_INLINED {
-    float scales[kTile];
     float* result = dlogits + offset;
     const int64_t size = tile.size();
-    tile.expand_weights(dy, scales);
-    for (int64_t i = 0; i < size; ++i) result[i] = loss.slope(tile.logits[i], false);
-    for (int64_t i = 0; i < size; ++i) result[i] = scales[i] == 0.0f ? 0.0f : scales[i] * result[i];
+    if (tile.has_one_weight() && tile.weight(0) != 0.0f) {
+      const float scale = tile.weight(0) * dy * loss.scale(false);
+      for (int64_t i = 0; i < size; ++i) result[i] = scale * loss.slope(tile.logits[i]);
+    } else {
+      float scales[kTile];
+      tile.expand_weights(dy * loss.scale(false), scales);
+      for (int64_t i = 0; i < size; ++i) result[i] = loss.slope(tile.logits[i]);
+      for (int64_t i = 0; i < size; ++i) result[i] = scales[i] == 0.0f ? 0.0f : scales[i] * result[i];
+    }
     tile.for_foreground([&](int64_t i) SF_INLINED {
-      if (scales[i] != 0.0f) result[i] = -scales[i] * loss.slope(-tile.logits[i], true);
+      const float weight = tile.weight(i / tile.width);
+      result[i] = weight == 0.0f ? 0.0f : -(weight * dy * loss.scale(true)) * loss.slope(-tile.logits[i]);
     });
   });
 }

@@ -22,7 +22,9 @@ template <typename Loss>
 __global__ void sum_losses(Loss loss, SigmoidExamples of, double* partials) {
   double total = 0;
   for_elements(of, [&](int64_t i, bool hit, float weight) {
-    if (weight != 0.0f) total += double{weight} * loss.value(hit ? -of.logits[i] : of.logits[i], hit);
+    if (weight == 0.0f) return;
+    const float value = loss.scale(hit) * loss.value(hit ? -of.logits[i] : of.logits[i]);
+    total += double{weight} * double{value};
   });
   total = block_sum(total);
   if (threadIdx.x == 0) partials[blockIdx.x] = total;
@@ -34,7 +36,7 @@ __global__ void write_gradient(Loss loss, SigmoidExamples of, const float* dy, f
   for_elements(of, [&](int64_t i, bool hit, float weight) {
     float gradient = 0.0f;
     if (weight != 0.0f) {
-      const float slope = weight * factor * loss.slope(hit ? -of.logits[i] : of.logits[i], hit);
+      const float slope = weight * factor * loss.scale(hit) * loss.slope(hit ? -of.logits[i] : of.logits[i]);
       gradient = hit ? -slope : slope;
     }
     dlogits[i] = gradient;

@@ -32,12 +32,18 @@ SF_HOST_DEVICE inline float softplus(float v, float e) {
   return (v < 0.0f ? 0.0f : v) + log_one_plus_fraction(e);
 }
 
-SF_HOST_DEVICE inline float sigmoid(float v, float e) { return (v < 0.0f ? e : 1.0f) / (1.0f + e); }
+// One division: a choice between two numerators would be made after two.
+SF_HOST_DEVICE inline float sigmoid(float v, float e) {
+  const float larger = 1.0f / (1.0f + e);
+  const float smaller = e * larger;
+  return v < 0.0f ? smaller : larger;
+}
 
-// A loss as a function of v; `is_class` where v is of the class that the example is.
+// A loss as a function of v, times a scale for the classes that an example is not and for the one that it is.
 struct CrossEntropy {
-  SF_HOST_DEVICE float value(float v, bool) const { return softplus(v, exponential_of_size(v)); }
-  SF_HOST_DEVICE float slope(float v, bool) const { return sigmoid(v, exponential_of_size(v)); }
+  SF_HOST_DEVICE float scale(bool) const { return 1.0f; }
+  SF_HOST_DEVICE float value(float v) const { return softplus(v, exponential_of_size(v)); }
+  SF_HOST_DEVICE float slope(float v) const { return sigmoid(v, exponential_of_size(v)); }
 };
 
 // gamma = 2, the usual one, makes the power a square; any other makes it e^(-gamma softplus(-v)), without a
@@ -50,15 +56,16 @@ struct Focal {
   SF_HOST_DEVICE float modulation(float v, float e, float p) const {
     return squared ? p * p : exponential(-gamma * softplus(-v, e));
   }
-  SF_HOST_DEVICE float value(float v, bool is_class) const {
+  SF_HOST_DEVICE float scale(bool is_class) const { return is_class ? alpha : 1.0f - alpha; }
+  SF_HOST_DEVICE float value(float v) const {
     const float e = exponential_of_size(v);
-    return (is_class ? alpha : 1.0f - alpha) * modulation(v, e, sigmoid(v, e)) * softplus(v, e);
+    return modulation(v, e, sigmoid(v, e)) * softplus(v, e);
   }
-  SF_HOST_DEVICE float slope(float v, bool is_class) const {
+  SF_HOST_DEVICE float slope(float v) const {
     const float e = exponential_of_size(v);
     const float p = sigmoid(v, e);
     const float rest = gamma * (sigmoid(-v, e) * softplus(v, e));
-    return (is_class ? alpha : 1.0f - alpha) * modulation(v, e, p) * (rest + p);
+    return modulation(v, e, p) * (rest + p);
   }
 };
 

@@ -1,0 +1,218 @@
+// How harmonized cross-entropy goes over logits on the CPU, a tile (sigmoid_tiles.h) at a time.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "harmonized.h"
+#include "sigmoid_tiles.h"
+#include "vectors.h"
+
+namespace sf {
+
+// Losses and bins of the logits of a tile; what does not count has loss 0 and bin `bins`.
+SF_INLINE void losses_and_bins(const Tile& tile, int32_t bins, float* losses, int32_t* bin) {
+  const int64_t size = tile.size();
+  const float scale = static_cast<float>(bins);
+  const float last = static_cast<float>(bins - 1);
+  for (int64_t i = 0; i < size; ++i) {
+    const float z = tile.logits[i];
+    const float e = exponential_of_size(z);
+    losses[i] = softplus(z, e);
+    bin[i] = bin_of(sigmoid(z, e), scale, last);
+  }
+  tile.for_foreground([&](int64_t i) SF_INLINED {
+    const float v = -tile.logits[i];
+    const float e = exponential_of_size(v);
+    losses[i] = softplus(v, e);
+    bin[i] = bin_of(sigmoid(v, e), scale, last);
+  });
+  if (tile.has_one_weight()) return;
+  float weights[kTile];
+  tile.expand_weights(1.0f, weights);
+  for (int64_t i = 0; i < size; ++i) {
+    losses[i] = kept(weights[i] != 0.0f, losses[i]);
+    bin[i] = weights[i] != 0.0f ? bin[i] : bins;
+  }
+}
+
+// The counts and losses of the bins of a tile, in several histograms that neighbouring logits take turns at,
+// so that an addition need not wait for the one before. A bin is one number: how many logits it has in the
+// upper 7 bits, and the sum of their losses in the lower 57, in units of 2^-45. A histogram gets at most 64
+// logits of a tile, of losses below 64: the sum stays below 2^57. Losses from 2^-22 up are multiples of the
+// unit, so that their sum is exact; of smaller ones less than a unit each is cut off.
+struct TileHistograms {
+  static constexpr int64_t kHistograms = 8;
+  static constexpr int kCountShift = 57;
+  static constexpr float kLossLimit = 64.0f;
+  static constexpr float kUnitsOfOne = 0x1p45f;
+  static_assert(kTile / kHistograms == 64 && kLine % kHistograms == 0);
+
+  uint64_t of[kHistograms][kMostBins + 1];
+
+  SF_INLINE void clear(int64_t bins) {
+    for (int64_t h = 0; h < kHistograms; ++h) std::fill(of[h], of[h] + bins, uint64_t{0});
+  }
+
+  SF_INLINE void add_line(const float* losses, const int32_t* bin) {
+    uint64_t packed[kLine];
+    for (int64_t lane = 0; lane < kLine; ++lane) {
+      const auto units = static_cast<int64_t>(losses[lane] * kUnitsOfOne);
+      packed[lane] = static_cast<uint64_t>(units) + (uint64_t{1} << kCountShift);
+    }
+    for (int64_t lane = 0; lane < kLine; ++lane) of[lane % kHistograms][bin[lane]] += packed[lane];
+  }
+
+  SF_INLINE void move_to(int64_t* counts, double* totals, int64_t bins) const {
+    for (int64_t b = 0; b < bins; ++b) {
+      uint64_t count = 0;
+      uint64_t units = 0;
+      for (int64_t h = 0; h < kHistograms; ++h) {
+        count += of[h][b] >> kCountShift;
+        units += of[h][b] & ((uint64_t{1} << kCountShift) - 1);
+      }
+      counts[b] += static_cast<int64_t>(count);
+      totals[b] += static_cast<double>(static_cast<int64_t>(units)) / double{kUnitsOfOne};
+    }
+  }
+};
+
+// What a tile adds to counts and totals, of bins + 1 numbers, the last for what does not count. Once a
+// network has learned something, most lines of logits are in the first bin alone, which needs no histogram.
+SF_INLINE void add_tile(const Tile& tile, int32_t bins, int64_t* counts, double* totals) {
+  if (tile.has_one_weight() && tile.weight(0) == 0.0f) return;
+  float losses[kTile];
+  int32_t bin[kTile];
+  const int64_t size = tile.size();
+  losses_and_bins(tile, bins, losses, bin);
+  int32_t beyond = 0;
+  for (int64_t i = 0; i < size; ++i) beyond |= !(losses[i] < TileHistograms::kLossLimit);
+  if (beyond != 0) {
+    // Large losses, infinite ones and those that are not numbers.
+    for (int64_t i = 0; i < size; ++i) {
+      counts[bin[i]]++;
+      totals[bin[i]] += double{losses[i]};
+    }
+    return;
+  }
+  const int64_t padded = divide_up(size, kLine) * kLine;
+  for (int64_t i = size; i < padded; ++i) {
+    losses[i] = 0.0f;
+    bin[i] = bins;
+  }
+  TileHistograms histograms;
+  histograms.clear(bins + 1);
+  double first[kLine] = {};
+  int64_t lines_of_first = 0;
+  for (int64_t i = 0; i < padded; i += kLine) {
+    int32_t others = 0;
+    for (int64_t lane = 0; lane < kLine; ++lane) others |= bin[i + lane];
+    if (others == 0) {
+      for (int64_t lane = 0; lane < kLine; ++lane) first[lane] += double{losses[i + lane]};
+      lines_of_first++;
+    } else {
+      histograms.add_line(losses + i, bin + i);
+    }
+  }
+  for (int64_t lane = 0; lane < kLine; ++lane) totals[0] += first[lane];
+  counts[0] += lines_of_first * kLine;
+  if (lines_of_first * kLine < padded) histograms.move_to(counts, totals, bins + 1);
+}
+
+// Adds to counts and totals as add_tile does.
+SF_INLINE void harmonized_counts_loop(const float* logits, const int32_t* labels, const float* weights,
+                                      int64_t examples, int64_t classes, int32_t bins, int64_t* counts,
+                                      double* totals) {
+  for_tiles(logits, labels, weights, examples, classes,
+            [&](const Tile& tile, int64_t) SF_INLINED { add_tile(tile, bins, counts, totals); });
+}
+
+// Sigmoids of the logits of a tile with the sign of their gradients, and their bins; 0 for what does not
+// count.
+SF_INLINE void slopes_and_bins(const Tile& tile, int32_t bins, float* slopes, int32_t* bin) {
+  const int64_t size = tile.size();
+  const float scale = static_cast<float>(bins);
+  const float last = static_cast<float>(bins - 1);
+  for (int64_t i = 0; i < size; ++i) {
+    const float z = tile.logits[i];
+    slopes[i] = sigmoid(z, exponential_of_size(z));
+    bin[i] = bin_of(slopes[i], scale, last);
+  }
+  tile.for_foreground([&](int64_t i) SF_INLINED {
+    const float z = tile.logits[i];
+    const float p = sigmoid(-z, exponential_of_size(z));
+    slopes[i] = -p;
+    bin[i] = bin_of(p, scale, last);
+  });
+  if (tile.has_one_weight()) return;
+  float weights[kTile];
+  tile.expand_weights(1.0f, weights);
+  for (int64_t i = 0; i < size; ++i) slopes[i] = kept(weights[i] != 0.0f, slopes[i]);
+}
+
+#if defined(__x86_64__)
+// The widest table that one permutation of two registers looks 16 numbers up in.
+constexpr int64_t kPermuted = 2 * kLine;
+
+// scale_by_bin with a table of kPermuted numbers; slopes and bin can be read up to whole lines.
+SF_TARGET("avx512f")
+__attribute__((noinline)) inline void scale_by_bin_avx512(const float* table, const int32_t* bin,
+                                                          const float* slopes, float* result, int64_t size) {
+  const __m512 low = _mm512_loadu_ps(table);
+  const __m512 high = _mm512_loadu_ps(table + kLine);
+  for (int64_t i = 0; i < size; i += kLine) {
+    const __m512 scale = _mm512_permutex2var_ps(low, _mm512_loadu_si512(bin + i), high);
+    const __m512 product = _mm512_mul_ps(_mm512_loadu_ps(slopes + i), scale);
+    if (size - i >= kLine) {
+      _mm512_storeu_ps(result + i, product);
+    } else {
+      _mm512_mask_storeu_ps(result + i, static_cast<__mmask16>((1u << (size - i)) - 1u), product);
+    }
+  }
+}
+SF_TARGET_END
+#endif
+
+// Whether scale_by_bin can permute.
+inline bool permutes(int64_t bins) {
+#if defined(__x86_64__)
+  return simd() == Simd::kAvx512 && bins <= kPermuted;
+#else
+  static_cast<void>(bins);
+  return false;
+#endif
+}
+
+// result[i] = table[bin[i]] * slopes[i]
+SF_INLINE void scale_by_bin(const float* table, bool permute, const int32_t* bin, const float* slopes,
+                            float* result, int64_t size) {
+#if defined(__x86_64__)
+  if (permute) return scale_by_bin_avx512(table, bin, slopes, result, size);
+#else
+  static_cast<void>(permute);
+#endif
+  for (int64_t i = 0; i < size; ++i) result[i] = table[bin[i]] * slopes[i];
+}
+
+SF_INLINE void harmonized_gradient_loop(float dy, const float* weights_of_bins, int32_t bins, bool permute,
+                                        const float* logits, const int32_t* labels, const float* weights,
+                                        float* dlogits, int64_t examples, int64_t classes) {
+  float table[kMostBins] = {};
+  for (int64_t i = 0; i < bins; ++i) table[i] = dy * weights_of_bins[i];
+  for_tiles(logits, labels, weights, examples, classes, [&](const Tile& tile, int64_t offset) SF_INLINED {
+    const int64_t size = tile.size();
+    if (tile.has_one_weight() && tile.weight(0) == 0.0f) {
+      std::fill(dlogits + offset, dlogits + offset + size, 0.0f);
+      return;
+    }
+    float slopes[kTile];
+    int32_t bin[kTile];
+    slopes_and_bins(tile, bins, slopes, bin);
+    scale_by_bin(table, permute, bin, slopes, dlogits + offset, size);
+  });
+}
+
+}  // namespace sf
