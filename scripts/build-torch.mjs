@@ -4,6 +4,8 @@
 //
 //   node scripts/build-torch.mjs             builds or fails
 //   node scripts/build-torch.mjs --optional  says in one line what is missing and succeeds: sf then computes on wasm
+//   node scripts/build-torch.mjs --digest    prints the digest of the sources: scripts/build.mjs keeps it in dist/src, the
+//                                            addon has its own compiled in, and sf loads one of equal digest only
 import {execFile, execFileSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
 import {existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
@@ -138,15 +140,18 @@ function plan(libtorch, compiler, cuda) {
       : ['-fno-omit-frame-pointer', '-g', `-fsanitize=${process.env.SF_SANITIZE}`]),
     ...systemIncludes.flatMap(folder => ['-isystem', folder]),
   ];
-  const units = readdirSync(SOURCES, {recursive: true})
+  const units = readdirSync(SOURCES)
     .filter(file => extname(file) === '.cc' || (cuda !== undefined && extname(file) === '.cu'))
     .sort()
     .map(file => {
       const source = join(SOURCES, file);
-      const object = join(OBJECTS, `${file.replaceAll('/', '-')}.o`);
+      const object = join(OBJECTS, `${file}.o`);
       const command =
         extname(file) === '.cc'
-          ? [compiler.program, ...compiler.first, ...common]
+          ? [
+              ...[compiler.program, ...compiler.first, ...common],
+              ...(file === 'sources.cc' ? [`-DSF_SOURCES="${sourcesDigest()}"`] : []),
+            ]
           : [
               ...[cuda.nvcc, standard, '-O3', '-Xcompiler', '-fPIC', '-DSF_CUDA'],
               ...cuda.architectures.map(
@@ -176,6 +181,17 @@ function plan(libtorch, compiler, cuda) {
     ...['-ltorch', '-ltorch_cpu', '-lc10'],
   ];
   return {units, link, libraries};
+}
+
+/** Changes when any source or header of the addon does. */
+function sourcesDigest() {
+  const hash = createHash('sha256');
+  for (const file of readdirSync(SOURCES).sort()) {
+    if (!['.cc', '.cu', '.h'].includes(extname(file))) continue;
+    const bytes = readFileSync(join(SOURCES, file));
+    hash.update(`${file} ${bytes.length}\n`).update(bytes);
+  }
+  return hash.digest('hex');
 }
 
 /** A source and the headers beside it that it includes, directly or not. */
@@ -263,7 +279,8 @@ async function build() {
 
 const optional = process.argv.includes('--optional');
 try {
-  await build();
+  if (process.argv.includes('--digest')) console.log(sourcesDigest());
+  else await build();
 } catch (error) {
   if (optional && error instanceof Missing) {
     console.error(`sf: no torch engine, sf computes on wasm: ${error.message}`);

@@ -46,11 +46,22 @@ export type BuildRecord = {readonly torchVersion: string; readonly library: stri
 const NATIVE = new URL('../../../native/', import.meta.url);
 export const ADDON_PATH = fileURLToPath(new URL('sf-torch.node', NATIVE));
 const RECORD_PATH = fileURLToPath(new URL('sf-torch.json', NATIVE));
+/** Digest of the native sources that this file was built beside, by scripts/build.mjs. */
+const EXPECTED = new URL('addon-sources.json', import.meta.url);
 
 /** The record of the build, or undefined where the addon was not built. */
 export function buildRecord(): BuildRecord | undefined {
   try {
     return JSON.parse(readFileSync(RECORD_PATH, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function expectedSources(): string | undefined {
+  try {
+    const {sha256}: {readonly sha256?: string} = JSON.parse(readFileSync(EXPECTED, 'utf8'));
+    return sha256;
   } catch {
     return undefined;
   }
@@ -64,11 +75,19 @@ export function loadAddon(): CoreFunctions {
     const record = buildRecord();
     if (record === undefined)
       throw new RunError('engine torch: its addon is not built (npm run build:torch)');
+    let addon: {readonly sources?: string};
     try {
-      loaded = createRequire(import.meta.url)(ADDON_PATH) as object;
+      addon = createRequire(import.meta.url)(ADDON_PATH);
     } catch (error) {
       throw new RunError(`engine torch: ${loadFailure(error, record)}`);
     }
+    // Functions of other sources may take other arguments, or compute something else.
+    const expected = expectedSources();
+    if (expected === undefined || addon.sources !== expected)
+      throw new RunError(
+        `engine torch: its addon ${ADDON_PATH} was not built from the sources of this sf; run npm run build && npm run build:torch`,
+      );
+    loaded = addon;
   }
   return loaded as CoreFunctions;
 }

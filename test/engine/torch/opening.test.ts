@@ -1,6 +1,6 @@
 /** How the torch engine is built, loaded and opened where something is missing: one line each, never a crash. */
 import {execFile} from 'node:child_process';
-import {mkdir, writeFile} from 'node:fs/promises';
+import {cp, mkdir, rm, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
@@ -81,6 +81,31 @@ for (const [message, line] of failures) {
     t.regex(loadFailure(new Error(message), record), line);
   });
 }
+
+built('an addon that was not built from the sources beside this build is refused in one line', async t => {
+  // A build of the same sources in another place, with this build's addon.
+  const folder = await temporaryFolder(t);
+  const root = fileURLToPath(new URL('../../../../', import.meta.url));
+  const expected = 'dist/src/engine/torch/addon-sources.json';
+  for (const file of ['package.json', 'dist/src/errors.js', 'dist/src/engine/torch/addon.js', expected])
+    await cp(join(root, file), join(folder, file));
+  await symlink(join(root, 'dist/native'), join(folder, 'dist/native'));
+  const load = () =>
+    new Promise<string>(done => {
+      const script = `import {loadAddon} from './dist/src/engine/torch/addon.js';
+        try { loadAddon(); console.log('loaded'); } catch (error) { console.log(error.message); }`;
+      const command = ['--input-type=module', '--eval', script];
+      execFile(process.execPath, command, {cwd: folder}, (_, stdout) => done(stdout.trimEnd()));
+    });
+  t.is(await load(), 'loaded');
+
+  const refusal =
+    /^engine torch: its addon \S+sf-torch\.node was not built from the sources of this sf; run npm run build && npm run build:torch$/;
+  await writeFile(join(folder, expected), JSON.stringify({sha256: 'of others'}));
+  t.regex(await load(), refusal);
+  await rm(join(folder, expected));
+  t.regex(await load(), refusal);
+});
 
 const refused: readonly (readonly [EngineName, Partial<EngineOptions>, RegExp])[] = [
   [

@@ -7,6 +7,7 @@
 
 #include "families.h"
 #include "memory.h"
+#include "sources.h"
 
 namespace sf {
 namespace {
@@ -47,6 +48,7 @@ Napi::Error current_exception_as_error(Napi::Env env) {
 }
 
 Napi::Object initialise(Napi::Env env, Napi::Object target) {
+  target.Set("sources", sources_digest);
   Exports exports(env, target);
   // First: what is allocated before it is not its own to free.
   export_memory(exports);
