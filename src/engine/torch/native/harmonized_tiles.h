@@ -39,57 +39,69 @@ SF_INLINE void losses_and_bins(const Tile& tile, int32_t bins, float* losses, in
   }
 }
 
-// The counts and losses of the bins of a tile, in several histograms that neighbouring logits take turns at,
-// so that an addition need not wait for the one before. A bin is one number: how many logits it has in the
-// upper 7 bits, and the sum of their losses in the lower 57, in units of 2^-45. A histogram gets at most 64
-// logits of a tile, of losses below 64: the sum stays below 2^57. Losses from 2^-22 up are multiples of the
-// unit, so that their sum is exact; of smaller ones less than a unit each is cut off.
+// The counts and losses of the bins of some tiles, in several histograms that neighbouring logits take turns
+// at, so that an addition need not wait for the one before. A bin is one number: kOne for every logit, and
+// the sum of their losses. A histogram gets at most 2^10 logits, of losses below 2^6, whose sum stays below
+// kOne. A bin stays below 2^26 and is a multiple of 2^-27, to which every addition rounds the loss: half a
+// unit in the last place of a loss of 1/16.
 struct TileHistograms {
   static constexpr int64_t kHistograms = 8;
-  static constexpr int kCountShift = 57;
   static constexpr float kLossLimit = 64.0f;
-  static constexpr float kUnitsOfOne = 0x1p45f;
-  static_assert(kTile / kHistograms == 64 && kLine % kHistograms == 0);
+  static constexpr double kOne = 0x1p16;
+  static constexpr int64_t kTiles = 16;
+  static_assert(kTiles * kTile / kHistograms == 1 << 10);
 
-  uint64_t of[kHistograms][kMostBins + 1];
+  // By bin, then by histogram.
+  double of[(kMostBins + 1) * kHistograms];
+  int64_t tiles;
 
   SF_INLINE void clear(int64_t bins) {
-    for (int64_t h = 0; h < kHistograms; ++h) std::fill(of[h], of[h] + bins, uint64_t{0});
+    std::fill(of, of + bins * kHistograms, 0.0);
+    tiles = 0;
   }
 
-  SF_INLINE void add_line(const float* losses, const int32_t* bin) {
-    uint64_t packed[kLine];
-    for (int64_t lane = 0; lane < kLine; ++lane) {
-      const auto units = static_cast<int64_t>(losses[lane] * kUnitsOfOne);
-      packed[lane] = static_cast<uint64_t>(units) + (uint64_t{1} << kCountShift);
+  // size: a multiple of kHistograms.
+  SF_INLINE void add(const float* losses, const int32_t* bin, int64_t size) {
+    double addends[kTile];
+    for (int64_t i = 0; i < size; ++i) addends[i] = kOne + double{losses[i]};
+    for (int64_t i = 0; i < size; i += kHistograms) {
+      for (int64_t h = 0; h < kHistograms; ++h) of[bin[i + h] * kHistograms + h] += addends[i + h];
     }
-    for (int64_t lane = 0; lane < kLine; ++lane) of[lane % kHistograms][bin[lane]] += packed[lane];
   }
 
-  SF_INLINE void move_to(int64_t* counts, double* totals, int64_t bins) const {
+  SF_INLINE void move_to(int64_t* counts, double* totals, int64_t bins) {
+    if (tiles == 0) return;
     for (int64_t b = 0; b < bins; ++b) {
-      uint64_t count = 0;
-      uint64_t units = 0;
+      int32_t count = 0;
+      double total = 0;
       for (int64_t h = 0; h < kHistograms; ++h) {
-        count += of[h][b] >> kCountShift;
-        units += of[h][b] & ((uint64_t{1} << kCountShift) - 1);
+        const double value = of[b * kHistograms + h];
+        const auto ones = static_cast<int32_t>(value / kOne);
+        count += ones;
+        total += value - kOne * static_cast<double>(ones);
       }
-      counts[b] += static_cast<int64_t>(count);
-      totals[b] += static_cast<double>(static_cast<int64_t>(units)) / double{kUnitsOfOne};
+      counts[b] += count;
+      totals[b] += total;
     }
+    clear(bins);
   }
 };
 
-// What a tile adds to counts and totals, of bins + 1 numbers, the last for what does not count. Once a
-// network has learned something, most lines of logits are in the first bin alone, which needs no histogram.
-SF_INLINE void add_tile(const Tile& tile, int32_t bins, int64_t* counts, double* totals) {
+// Adds a tile to the histograms or, where it is cheaper or they cannot hold it, to counts and totals, of
+// bins + 1 numbers, the last for what does not count.
+SF_INLINE void add_tile(const Tile& tile, int32_t bins, TileHistograms& histograms, int64_t* counts,
+                        double* totals) {
   if (tile.has_one_weight() && tile.weight(0) == 0.0f) return;
   float losses[kTile];
   int32_t bin[kTile];
   const int64_t size = tile.size();
   losses_and_bins(tile, bins, losses, bin);
   int32_t beyond = 0;
-  for (int64_t i = 0; i < size; ++i) beyond |= !(losses[i] < TileHistograms::kLossLimit);
+  int32_t others = 0;
+  for (int64_t i = 0; i < size; ++i) {
+    beyond |= !(losses[i] < TileHistograms::kLossLimit);
+    others |= bin[i];
+  }
   if (beyond != 0) {
     // Large losses, infinite ones and those that are not numbers.
     for (int64_t i = 0; i < size; ++i) {
@@ -98,36 +110,32 @@ SF_INLINE void add_tile(const Tile& tile, int32_t bins, int64_t* counts, double*
     }
     return;
   }
-  const int64_t padded = divide_up(size, kLine) * kLine;
+  if (others == 0) {
+    // Nearly all background, once a network has learned something.
+    for (int64_t i = size; i < kTile; ++i) losses[i] = 0.0f;
+    fold(losses, [](float a, float b) SF_INLINED { return a + b; });
+    for (int64_t lane = 0; lane < kLanes; ++lane) totals[0] += double{losses[lane]};
+    counts[0] += size;
+    return;
+  }
+  const int64_t padded = divide_up(size, TileHistograms::kHistograms) * TileHistograms::kHistograms;
   for (int64_t i = size; i < padded; ++i) {
     losses[i] = 0.0f;
     bin[i] = bins;
   }
-  TileHistograms histograms;
-  histograms.clear(bins + 1);
-  double first[kLine] = {};
-  int64_t lines_of_first = 0;
-  for (int64_t i = 0; i < padded; i += kLine) {
-    int32_t others = 0;
-    for (int64_t lane = 0; lane < kLine; ++lane) others |= bin[i + lane];
-    if (others == 0) {
-      for (int64_t lane = 0; lane < kLine; ++lane) first[lane] += double{losses[i + lane]};
-      lines_of_first++;
-    } else {
-      histograms.add_line(losses + i, bin + i);
-    }
-  }
-  for (int64_t lane = 0; lane < kLine; ++lane) totals[0] += first[lane];
-  counts[0] += lines_of_first * kLine;
-  if (lines_of_first * kLine < padded) histograms.move_to(counts, totals, bins + 1);
+  histograms.add(losses, bin, padded);
+  if (++histograms.tiles == TileHistograms::kTiles) histograms.move_to(counts, totals, bins + 1);
 }
 
-// Adds to counts and totals as add_tile does.
+// Adds to counts and totals, of bins + 1 numbers, the last for what does not count.
 SF_INLINE void harmonized_counts_loop(const float* logits, const int32_t* labels, const float* weights,
                                       int64_t examples, int64_t classes, int32_t bins, int64_t* counts,
                                       double* totals) {
+  TileHistograms histograms;
+  histograms.clear(bins + 1);
   for_tiles(logits, labels, weights, examples, classes,
-            [&](const Tile& tile, int64_t) SF_INLINED { add_tile(tile, bins, counts, totals); });
+            [&](const Tile& tile, int64_t) SF_INLINED { add_tile(tile, bins, histograms, counts, totals); });
+  histograms.move_to(counts, totals, bins + 1);
 }
 
 // Sigmoids of the logits of a tile with the sign of their gradients, and their bins; 0 for what does not
