@@ -10,7 +10,8 @@ What differs from `retinanet_resnet50_fpn`, `fasterrcnn_resnet50_fpn` and `maskr
     quarter, so that 16 blocks do not multiply the variance of activations that nothing normalises;
   - images come as one prepared batch: neither side resizes or normalises;
   - 100 detections an image; for inference scores are spread as src/bench/candidates.ts says;
-  - of regions everything that overlaps an object is foreground, as src/bench/models.ts says.
+  - of regions everything that overlaps an object is foreground, as src/bench/models.ts says;
+  - torchvision before 0.17 cannot run its detectors in bf16 on the CPU; here it does what 0.17 does.
 """
 import argparse
 import contextlib
@@ -52,6 +53,29 @@ def autocast():
     if options.precision == "bf16":
         return torch.autocast(DEVICE.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
+
+
+def regions_in_float32():
+    """NMS and RoIAlign have no kernels for bfloat16: under autocast torchvision hands them float32, on the CPU since 0.17 only
+    (pytorch/vision#8049). Returns the registration, which lasts as long as it is kept."""
+    kernels, library = torch.ops.torchvision, torch.library.Library("torchvision", "IMPL")
+
+    def nms(regions, scores, iou_threshold):
+        with torch.autocast("cpu", enabled=False):
+            return kernels.nms(regions.float(), scores.float(), iou_threshold)
+
+    def roi_align(maps, regions, *settings):
+        with torch.autocast("cpu", enabled=False):
+            return kernels.roi_align(maps.float(), regions.float(), *settings).to(maps.dtype)
+
+    library.impl("nms", nms, "AutocastCPU")
+    library.impl("roi_align", roi_align, "AutocastCPU")
+    return library
+
+
+VERSION = tuple(int(part) for part in torchvision.__version__.split(".")[:2])
+if options.precision == "bf16" and not ON_GPU and VERSION < (0, 17):
+    REGIONS_IN_FLOAT32 = regions_in_float32()
 
 
 class PreparedBatch(torch.nn.Module):

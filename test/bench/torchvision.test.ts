@@ -52,3 +52,36 @@ test('Faster and Mask R-CNN train and infer on both sides, with as many paramete
     t.is(torchvision?.kind, 'measured', `${name}: ${JSON.stringify(torchvision)}`);
   }
 });
+
+test('torchvision trains and infers in bf16 on the CPU, whatever its version', async t => {
+  const python = await findPython(undefined);
+  if (python.kind === 'absent') {
+    t.log(`skipped: ${python.why}`);
+    t.pass();
+    return;
+  }
+  const introduction = {
+    detail: '',
+    device: 'cpu',
+    threads: 1,
+    precision: 'bf16',
+    deterministic: false,
+  } as const;
+  const {results} = await measure(
+    [
+      smallCase('mask-rcnn-train', 'train', 'mask-rcnn'),
+      smallCase('mask-rcnn-inference', 'inference', 'mask-rcnn'),
+    ],
+    {
+      ...SIZE,
+      batches: [1],
+      sf: torchvisionProgram(python.python, introduction),
+      other: undefined,
+      warmup: undefined,
+      repeat: undefined,
+      profile: false,
+      onProgress: () => undefined,
+    },
+  );
+  for (const {case: name, sf} of results) t.is(sf.kind, 'measured', `${name}: ${JSON.stringify(sf)}`);
+});
