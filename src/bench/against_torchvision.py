@@ -286,6 +286,7 @@ def copy(work):
 
 
 def one_hot(labels, classes):
+    """What a step has to make of labels first: torchvision's focal loss and PyTorch's cross-entropy take it."""
     targets = torch.zeros(*labels.shape, classes, device=DEVICE)
     foreground = torch.nonzero(labels, as_tuple=True)
     targets[(*foreground, labels[foreground] - 1)] = 1

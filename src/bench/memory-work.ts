@@ -6,9 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import {classificationLoss} from '../losses/classification-loss.js';
 import {Random} from '../random/random.js';
 import type {PreparedWork} from './prepared-work.js';
-import type {CopyWork, LossWork, Work} from './work.js';
-
-const FLOAT = 4;
+import {type CopyWork, examplesOf, type LossWork} from './work.js';
 
 /** Numbers of noise; larger tensors repeat them. */
 const DRAWN = 2 ** 20;
@@ -20,32 +18,7 @@ const FOREGROUND_EVERY = 1000;
 const LOGIT_MEAN = -3;
 const LOGIT_DEVIATION = 2;
 
-/**
- * Bytes that a work must move at least: what it is given is read once for each pass that depends on all of it, what it makes
- * is written once. A loss reads logits, labels and weights, its gradient reads them again and writes as much as the logits.
- * Undefined for works that arithmetic bounds.
- */
-export function trafficOf(work: Work): number | undefined {
-  switch (work.kind) {
-    case 'copy':
-      return 2 * FLOAT * work.numbers;
-    case 'loss': {
-      const examples = examplesOf(work);
-      return 3 * FLOAT * examples * work.classes + 4 * FLOAT * examples;
-    }
-    case 'convolution':
-    case 'mat-mul':
-    case 'train':
-    case 'inference':
-      return undefined;
-  }
-}
-
-function examplesOf({batch, levelCounts}: LossWork): number {
-  return batch * levelCounts.reduce((sum, count) => sum + count, 0);
-}
-
-/** Reads and writes every number once: tfjs has no operation that only copies. */
+/** Into memory that is allocated for it, as the gradient of a loss is. tfjs has no operation that only copies; this one negates. */
 export function prepareCopy({numbers}: CopyWork): PreparedWork {
   const x = noise(numbers, 0, 1);
   return {run: async () => tf.neg(x).dispose(), dispose: () => x.dispose()};

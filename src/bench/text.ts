@@ -5,7 +5,7 @@ import {isOutOfMemory, peakSpeed, ratioOf, speedOf} from './figures.js';
 import type {Measurements, Result} from './measure.js';
 import type {Profile} from './profile.js';
 import {median, spread} from './statistics.js';
-import {trafficOfSide, trafficText} from './traffic.js';
+import {trafficJson, trafficText} from './traffic.js';
 import {imagesOf, titleOf} from './work.js';
 
 const fixed = (value: number | undefined, digits: number): string => value?.toFixed(digits) ?? '';
@@ -94,8 +94,8 @@ export function benchText({sf, torchvision, results}: Measurements, setting: str
     ...results.flatMap(failureLines).map(line => `${line}\n`),
     '\nms: median, ± half of the range; GFLOP/s: convolutions and products, counted as direct sums; ',
     'MiB: the most that the process, or the GPU, has held\n',
-    trafficText(results),
     ...(peak === undefined ? [] : [`best: ${(peak.speed / 1e9).toFixed(1)} GFLOP/s, ${peak.of}\n`]),
+    trafficText(results),
     ...results.flatMap(({profile, work}) =>
       profile === undefined ? [] : [profileText(profile, titleOf(work))],
     ),
@@ -137,10 +137,7 @@ export function benchJson(
         sf: outcomeJson(result.sf, result),
         torchvision: outcomeJson(result.torchvision, result),
         ratio: ratioOf(result),
-        traffic: {
-          sf: trafficOfSide(result, 'sf', results),
-          torchvision: trafficOfSide(result, 'torchvision', results),
-        },
+        ...trafficJson(result, results),
         profile: result.profile,
       };
     }),

@@ -2,11 +2,13 @@
 import {alignColumns} from '../report/align-columns.js';
 import type {Outcome} from './contestant.js';
 import type {Result} from './measure.js';
-import {trafficOf} from './memory-work.js';
 import {median} from './statistics.js';
-import {titleOf} from './work.js';
+import {examplesOf, titleOf, type Work} from './work.js';
 
-export type Traffic = {
+const FLOAT = 4;
+const SIDES = ['sf', 'torchvision'] as const;
+
+type Traffic = {
   readonly bytes: number;
   /** Bytes a second. */
   readonly speed: number;
@@ -14,10 +16,31 @@ export type Traffic = {
   readonly overCopy: number | undefined;
 };
 
+/**
+ * Bytes that a work must move at least: what it is given is read once for each pass that depends on all of it, what it makes
+ * is written once. A loss reads logits, labels and weights, its gradient reads them again and writes as much as the logits.
+ * Undefined for works that arithmetic bounds.
+ */
+function trafficOf(work: Work): number | undefined {
+  switch (work.kind) {
+    case 'copy':
+      return 2 * FLOAT * work.numbers;
+    case 'loss': {
+      const examples = examplesOf(work);
+      return 3 * FLOAT * examples * work.classes + 4 * FLOAT * examples;
+    }
+    case 'convolution':
+    case 'mat-mul':
+    case 'train':
+    case 'inference':
+      return undefined;
+  }
+}
+
 /** Of one side of a result; undefined for a work that arithmetic bounds, or that was not done. */
-export function trafficOfSide(
+function trafficOfSide(
   result: Result,
-  side: 'sf' | 'torchvision',
+  side: (typeof SIDES)[number],
   results: readonly Result[],
 ): Traffic | undefined {
   const bytes = trafficOf(result.work);
@@ -42,10 +65,20 @@ function speedOf(outcome: Outcome | undefined, bytes: number | undefined): numbe
   return (1000 * bytes) / median(outcome.milliseconds);
 }
 
+/** Of both sides, for the JSON; nothing for a work that arithmetic bounds. */
+export function trafficJson(
+  result: Result,
+  results: readonly Result[],
+): {readonly traffic?: {readonly sf: Traffic | undefined; readonly torchvision: Traffic | undefined}} {
+  if (trafficOf(result.work) === undefined) return {};
+  const [sf, torchvision] = SIDES.map(side => trafficOfSide(result, side, results));
+  return {traffic: {sf, torchvision}};
+}
+
 /** A table of its own; empty where no work is bound by memory. */
 export function trafficText(results: readonly Result[]): string {
   const rows = results.flatMap(result =>
-    (['sf', 'torchvision'] as const).flatMap(side => {
+    SIDES.flatMap(side => {
       const traffic = trafficOfSide(result, side, results);
       if (traffic === undefined) return [];
       const {bytes, speed, overCopy} = traffic;

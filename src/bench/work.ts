@@ -64,7 +64,7 @@ export type LossWork = {
   readonly classes: number;
 };
 
-/** As many numbers read and written. */
+/** As many numbers read and written, to compare losses with: as fast as memory is. */
 export type CopyWork = {readonly kind: 'copy'; readonly numbers: number};
 
 export type Work = ConvolutionWork | MatMulWork | DetectorWork | LossWork | CopyWork;
@@ -72,6 +72,11 @@ export type Work = ConvolutionWork | MatMulWork | DetectorWork | LossWork | Copy
 /** Images that one repetition takes, where that is what it takes. */
 export function imagesOf(work: Work): number | undefined {
   return work.kind === 'train' || work.kind === 'inference' ? work.objects.length : undefined;
+}
+
+/** Of all images. */
+export function examplesOf({batch, levelCounts}: LossWork): number {
+  return batch * levelCounts.reduce((sum, count) => sum + count, 0);
 }
 
 const LOSS_TITLES: Readonly<Record<ClassificationLoss['kind'], string>> = {
@@ -91,8 +96,8 @@ export function titleOf(work: Work): string {
     case 'mat-mul':
       return `product ${work.rows}x${work.inner} by ${work.inner}x${work.columns}`;
     case 'loss': {
-      const examples = work.levelCounts.reduce((sum, count) => sum + count, 0);
-      return `${LOSS_TITLES[work.loss.kind]} and its gradient, ${work.batch}x${examples}x${work.classes}`;
+      const {loss, batch, classes} = work;
+      return `${LOSS_TITLES[loss.kind]} and its gradient, ${batch}x${examplesOf(work) / batch}x${classes}`;
     }
     case 'copy':
       return `copy of ${work.numbers} numbers`;

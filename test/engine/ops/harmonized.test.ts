@@ -31,10 +31,20 @@ const crossEntropy =
       ),
     );
 
-/** Most are 1. */
+/** Most are 1, some are 0 or a half, which counts as 1. */
 function samplerWeights(shape: number[]): Values {
   const {values, ...rest} = integers(shape, 0, 9);
-  return {...rest, dtype: 'float32', values: Float32Array.from(values, value => (value === 0 ? 0 : 1))};
+  return {...rest, dtype: 'float32', values: Float32Array.from(values, value => Math.min(value / 2, 1))};
+}
+
+/** Moves logits until no sigmoid is so near to an edge of a bin that rounding decides on which side. */
+function clearOfEdges({values, ...rest}: Values, bins: number): Values {
+  const distance = (z: number): number => {
+    const place = bins / (1 + Math.exp(-z));
+    const edge = Math.round(place);
+    return edge === 0 || edge === bins ? 1 : Math.abs(place - edge) / bins;
+  };
+  return {...rest, values: values.map(z => (distance(z) < 1e-6 ? z + 1e-4 * Math.exp(Math.abs(z)) : z))};
 }
 
 /** Between 1 and 100. */
@@ -66,6 +76,23 @@ test.serial('harmonized cross-entropy agrees between the engines over levels, cl
     await assertEnginesAgree(t, crossEntropy(levelCounts), [easy, ...inputs.slice(1)], 1, 1e-5);
   }
 });
+
+test.serial(
+  'harmonized cross-entropy agrees between the engines over numbers of bins and extreme logits',
+  async t => {
+    for (const bins of [1, 31, 32, 33, 256])
+      for (const spread of [6, 120]) {
+        const shape = [2, 57];
+        const inputs = [
+          clearOfEdges(floats([...shape, 11], spread), bins),
+          integers(shape, -1, 11),
+          samplerWeights(shape),
+          runningSums(bins),
+        ];
+        await assertEnginesAgree(t, crossEntropy([50, 0, 7]), inputs, 1, 2e-6);
+      }
+  },
+);
 
 test.serial('harmonized distances agree between the engines', async t => {
   for (const rows of [1, 7, 300]) {

@@ -2,7 +2,7 @@
 import {functionsOf, type Handle} from '../addon.js';
 import {registerTorchKernel} from './kernel.js';
 
-type HarmonizedFunctions = {
+export type HarmonizedFunctions = {
   sfHarmonizedCrossEntropy(
     ...values: [...Examples, sums: Handle, levelCounts: readonly number[], momentum: number]
   ): number;
