@@ -7,7 +7,7 @@ import {imageFileBatch} from '../data/batches.js';
 import {hasMasks} from '../detectors/build.js';
 import type {Detections} from '../detectors/detector.js';
 import {RunError, UsageError} from '../errors.js';
-import {type LoadedDetector, loadDetector} from '../evaluate/load-detector.js';
+import {type LoadedDetector, loadDetector, requireRun} from '../evaluate/load-detector.js';
 import {makeFolder, writeError, writeFileAtomic} from '../files/write-atomic.js';
 import type {Mask} from '../masks/mask.js';
 import {formatRunLengths} from '../masks/run-length-text.js';
@@ -53,6 +53,7 @@ async function runPredict(run: string, images: readonly string[], flags: Predict
   const drawings = drawingNames(images).map(name => join(flags.out, name));
   const json = join(flags.out, 'detections.json');
   await requireNoInput([...drawings, json], images);
+  await requireRun(run);
   await openSession(flags);
   const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);
   const loaded = await loadDetector(run, flags.set ?? [], warn);

@@ -89,9 +89,22 @@ function version(): string {
   return text;
 }
 
+/** Of an option given twice one value would go unread. One that is meant to repeat parses with those before it. */
+function refuseRepeated(command: Command): void {
+  for (const {long, parseArg, required} of command.options) {
+    if (!required || long == null || (parseArg !== undefined && parseArg.length > 1)) continue;
+    let given = false;
+    command.on(`option:${long.slice(2)}`, () => {
+      if (given) throw new UsageError(`${long} is given twice; it takes one value`);
+      given = true;
+    });
+  }
+}
+
 /** Flags, help and error handling reach subcommands of subcommands only when handed down. */
 function inherit(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent);
+  refuseRepeated(command);
   for (const inner of command.commands) inherit(inner, command);
 }
 

@@ -8,6 +8,7 @@ import {experiments} from '../../experiments/index.js';
 import {lossCurvesSvg} from '../../experiments/loss-curves.js';
 import {type PlannedRun, planRuns} from '../../experiments/plan.js';
 import {setsKey} from '../config/load.js';
+import {loadMachine} from '../config/machine.js';
 import {suggestion} from '../config/suggest.js';
 import {UsageError} from '../errors.js';
 import {writeFileAtomic} from '../files/write-atomic.js';
@@ -35,7 +36,7 @@ import {
 } from './experiment-runs.js';
 import {parseList} from './flags.js';
 import {writeJson, writeOut} from './output.js';
-import {openSession} from './session.js';
+import {machineFlags, openSession} from './session.js';
 
 type ReproduceFlags = ManyRunsFlags & {
   readonly rows?: readonly string[];
@@ -63,8 +64,8 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
   requireRows(experiment, flags.rows);
   requireRowsValues(experiment, flags.set ?? []);
   const preset = flags.preset ?? 'paper';
-  const session = await openSession(flags);
-  const folder = flags.out ?? join(session.machine.resultsDir, experiment.id, preset);
+  const {machine} = await loadMachine(machineFlags(flags));
+  const folder = flags.out ?? join(machine.resultsDir, experiment.id, preset);
   const runs = await planRuns({
     ...manyRunsOptions(flags),
     source: experiment.config,
@@ -75,6 +76,7 @@ async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> 
     wanted: flags.rows,
     folder,
   });
+  const session = await openSession(flags);
   const concurrency = concurrencyOf(session.engine, flags.jobs);
   if (flags.dryRun === true) {
     await printPlan(runs, concurrency);

@@ -14,7 +14,7 @@ import {describeDivergence} from '../train/divergence.js';
 import {listenForInterrupt} from '../train/interrupt.js';
 import type {JobMessage} from '../train/jobs.js';
 import {type FinishedRun, type RunListener, type RunStart, runTraining} from '../train/run.js';
-import type {Metrics} from '../train/run-log.js';
+import {type Metrics, requireNoRun} from '../train/run-log.js';
 import {
   addEngineOptions,
   dataOption,
@@ -68,6 +68,7 @@ async function runTrain(source: string | undefined, flags: TrainFlags): Promise<
   });
   const {machine} = await loadMachine(machineFlags(flags));
   const runDir = flags.out ?? join(machine.resultsDir, 'runs', `${name}-seed${config.seed}-${timeStamp()}`);
+  if (flags.resume !== true) await requireNoRun(runDir);
   const session = await openSession(flags);
   const interrupt = listenForInterrupt(() => {
     process.stderr.write('\nstopping after this step and saving; press Ctrl-C again to stop at once\n');

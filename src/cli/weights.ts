@@ -67,10 +67,10 @@ async function makeCheckpoint(source: string, given: string, flags: WeightsFlags
     );
   }
   await requireWeights(weights);
+  const named = names === undefined ? undefined : await readClassNames(names);
   const session = await openSession(flags);
   try {
-    const dataset =
-      names === undefined ? await openDataset(config.data.train, session.data) : await readClassNames(names);
+    const dataset = named ?? (await openDataset(config.data.train, session.data));
     const {classNames, categoryIds} = dataset;
     const classes = classNames.length;
     const imbalance = measureImbalance(config, dataset);

@@ -26,7 +26,7 @@ const DRIVERS: Readonly<Record<EngineName, EngineDriver>> = {
  * Makes an engine the one that computes. `auto` takes the first of AUTO_ORDER that opens and says in `reason` what
  * kept it from the faster ones; an engine asked for by name is opened or fails.
  *
- * @throws UsageError for a choice that does not exist
+ * @throws UsageError for a choice that does not exist, or an option that the engine asked for cannot follow
  * @throws RunError with one line when the engine cannot be opened
  */
 export async function openEngine(
@@ -53,7 +53,7 @@ export async function openFirst(
     try {
       return await openWith(driver, options, reasonOf(driver.name, failures));
     } catch (error) {
-      if (!(error instanceof RunError)) throw error;
+      if (!(error instanceof RunError || error instanceof UsageError)) throw error;
       failures.push(error.message);
     }
   }
@@ -72,11 +72,11 @@ async function openWith(driver: EngineDriver, options: EngineOptions, reason: st
   return {name, reason, label: [name, ...extras].join(' '), ...opened};
 }
 
-/** Options say how `torch` computes. @throws RunError for one that another engine cannot follow. */
+/** Options say how `torch` computes. @throws UsageError for one that another engine cannot follow. */
 function requireOptions(name: EngineName, {device, precision, threads, deterministic}: EngineOptions): void {
   if (name === 'torch') return;
   const refuse = (flag: string, why: string): never => {
-    throw new RunError(`engine ${name}: ${flag} cannot be followed, ${why}; engine torch can`);
+    throw new UsageError(`engine ${name}: ${flag} cannot be followed, ${why}; engine torch can`);
   };
   if (precision !== 'fp32') refuse(`--precision ${precision}`, 'it computes in fp32');
   if (name === 'tensorflow') {

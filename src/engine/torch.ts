@@ -2,7 +2,7 @@
 import {availableParallelism} from 'node:os';
 import * as tf from '@tensorflow/tfjs';
 import type {EngineOptions} from '../config/engine-choice.js';
-import {RunError} from '../errors.js';
+import {RunError, UsageError} from '../errors.js';
 import type {EngineDriver, EngineReport, OpenedBackend} from './engine.js';
 import {processLimit} from './memory.js';
 import {buildRecord, loadAddon} from './torch/addon.js';
@@ -38,7 +38,7 @@ async function open(options: EngineOptions): Promise<OpenedBackend> {
   const gpu = gpuIndex(options.device, gpus.length);
   const threads = options.threads ?? availableParallelism();
   if (gpu < 0 && options.precision === 'tf32')
-    throw new RunError(
+    throw new UsageError(
       'engine torch: --precision tf32 cannot be followed on the CPU, which has no TensorFloat-32; fp32 and bf16 can',
     );
   native.configure(gpu, threads, options.precision, options.deterministic);

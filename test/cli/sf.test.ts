@@ -56,6 +56,18 @@ test(
   'sf: there is no preset smoek; did you mean smoke?',
 );
 
+test(
+  refuses,
+  ['train', 'mini/retinanet', '--seed', '1', '--seed=2'],
+  'sf: --seed is given twice; it takes one value',
+);
+test(
+  refuses,
+  ['train', 'mini/retinanet', '--engine', 'wasm', '--precision', 'bf16'],
+  'sf: engine wasm: --precision bf16 cannot be followed, it computes in fp32; engine torch can',
+);
+test(refuses, ['predict', 'nowhere', 'a.jpg', '--out', 'drawn'], /^sf: .*nowhere.*\n$/);
+
 test('sf without a command shows help on stderr with exit code 2', async t => {
   const {code, stdout, stderr} = await sf();
   t.deepEqual([code, stdout], [2, '']);

@@ -11,7 +11,7 @@ import {
 } from '../../../src/config/engine-choice.js';
 import {openEngine} from '../../../src/engine/open.js';
 import {buildRecord, loadFailure} from '../../../src/engine/torch/addon.js';
-import {RunError} from '../../../src/errors.js';
+import {RunError, UsageError} from '../../../src/errors.js';
 import {temporaryFolder} from '../../temporary-folder.js';
 
 const BUILD = fileURLToPath(new URL('../../../../scripts/build-torch.mjs', import.meta.url));
@@ -120,7 +120,7 @@ const refused: readonly (readonly [EngineName, Partial<EngineOptions>, RegExp])[
 for (const [engine, options, line] of refused) {
   test(`an engine that cannot follow an option says so: ${engine} ${JSON.stringify(options)}`, async t => {
     await t.throwsAsync(openEngine(engine, {...DEFAULT_ENGINE_OPTIONS, ...options}), {
-      instanceOf: RunError,
+      instanceOf: UsageError,
       message: line,
     });
   });

@@ -4,7 +4,7 @@ import {DEFAULT_ENGINE_OPTIONS} from '../../../src/config/engine-choice.js';
 import {openEngine} from '../../../src/engine/open.js';
 import {convolution} from '../../../src/engine/ops/convolution.js';
 import {buildRecord} from '../../../src/engine/torch/addon.js';
-import {RunError} from '../../../src/errors.js';
+import {UsageError} from '../../../src/errors.js';
 import {relativeDifference} from '../ops/agreement.js';
 
 const onTorch = buildRecord() === undefined ? test.serial.skip : test.serial;
@@ -52,7 +52,7 @@ onTorch('bf16 multiplies in bfloat16 and returns float32', async t => {
 
 onTorch('tf32 is refused on the CPU', async t => {
   await t.throwsAsync(openEngine('torch', {...CPU, precision: 'tf32'}), {
-    instanceOf: RunError,
+    instanceOf: UsageError,
     message: /^engine torch: --precision tf32 cannot be followed on the CPU/,
   });
 });
