@@ -1,4 +1,5 @@
 /** The runs behind a table: one for every row and seed, each in a folder of its own below the results. */
+import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import {dumpConfig} from '../src/config/dump.js';
 import {configHash, type LoadedRunConfig, loadRunConfig} from '../src/config/load.js';
@@ -7,6 +8,7 @@ import type {ModelConfig, RunConfig} from '../src/config/run.js';
 import type {AnyStageConfig} from '../src/config/yolov3.js';
 import {stagesOf} from '../src/detectors/build.js';
 import {needsImbalance} from '../src/detectors/imbalance.js';
+import {UsageError} from '../src/errors.js';
 import {readEvaluation} from '../src/evaluate/evaluation-files.js';
 import {hasTrained, madeProgress, type RunResult, readResult} from '../src/train/run-log.js';
 
@@ -197,12 +199,12 @@ export async function findRun({runDir, config}: Pick<PlannedRun, 'runDir' | 'con
   // One that ended before its first step is made anew, whatever its config was.
   const result = recorded !== undefined && (await madeProgress(runDir, recorded)) ? recorded : undefined;
   const trainedItself = result !== undefined && result.trainedBy === undefined && (await hasTrained(runDir));
-  return {state: await stateOf(runDir, result, configHash(config)), result, trainedItself};
+  return {state: await stateOf(runDir, result, config), result, trainedItself};
 }
 
-async function stateOf(runDir: string, result: RunResult | undefined, hash: string): Promise<RunState> {
+async function stateOf(runDir: string, result: RunResult | undefined, config: RunConfig): Promise<RunState> {
   if (result === undefined) return 'new';
-  if (result.configHash !== hash) return 'other-config';
+  if (!(await isOf(runDir, result, config))) return 'other-config';
   switch (result.status) {
     case 'finished':
       // Killed after its last iteration: training it on only evaluates it.
@@ -213,6 +215,20 @@ async function stateOf(runDir: string, result: RunResult | undefined, hash: stri
     case 'interrupted':
     case 'failed':
       return 'started';
+  }
+}
+
+/** Whether a run was made with a config; its record may be of an earlier version, with keys fewer. */
+async function isOf(runDir: string, result: RunResult, config: RunConfig): Promise<boolean> {
+  if (result.configHash === configHash(config)) return true;
+  const file = join(runDir, 'config.yaml');
+  if (!existsSync(file)) return false;
+  try {
+    const recorded = await loadRunConfig(file, {overrides: []});
+    return configHash(recorded.config) === configHash(config);
+  } catch (error) {
+    if (error instanceof UsageError) return false;
+    throw error;
   }
 }
 

@@ -212,3 +212,11 @@ export function canonical(value: unknown): string {
 export function configHash(config: RunConfig): string {
   return createHash('sha256').update(canonical(config)).digest('hex');
 }
+
+/**
+ * A config that a run has recorded, perhaps by an earlier version of sf: keys that came later have their defaults, which do what was
+ * done before. Undefined for one that is no config any more.
+ */
+export function recordedConfig(recorded: unknown): RunConfig | undefined {
+  return runSchema.safeParse(recorded).data;
+}

@@ -6,7 +6,7 @@
 import {readdir, rm} from 'node:fs/promises';
 import {basename, join} from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import {configHash} from '../config/load.js';
+import {configHash, recordedConfig} from '../config/load.js';
 import type {RunConfig} from '../config/run.js';
 import {RunError, UsageError} from '../errors.js';
 import {errorCode} from '../files/write-atomic.js';
@@ -121,7 +121,8 @@ export function restoreCheckpoint(checkpoint: Checkpoint, parameters: Parameters
 /** @throws UsageError listing the differing keys when the checkpoint was made with another config */
 export function requireSameConfig({path, state}: Checkpoint, config: RunConfig): void {
   if (state.configHash === configHash(config)) return;
-  const keys = differingKeys(state.config, config);
+  const keys = differingKeys(recordedConfig(state.config) ?? state.config, config);
+  if (keys.length === 0) return;
   throw new UsageError(
     `${path} was made with another config: ${some(keys)} differ${keys.length === 1 ? 's' : ''}; ` +
       'restore that config, or pass --force to go on with this one',

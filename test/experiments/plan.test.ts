@@ -115,6 +115,23 @@ test('a run that ended before its first step is new, whatever its config and who
   t.is((await findRun(own)).state, 'other-config');
 });
 
+test('a run that an earlier version recorded, without keys that came later, is of the same config', async t => {
+  const folder = await temporaryFolder(t);
+  const own = await only(t, folder, 'sampling-free');
+  const result = await record(own, 'diverged');
+  await writeResult(own.runDir, {...result, configHash: 'of an earlier version'});
+  t.is((await findRun(own)).state, 'other-config');
+  const written = (text: string) => writeFile(join(own.runDir, 'config.yaml'), text);
+  const earlier = own.configYaml.replace(/^weights: .*\n/m, '').replace(/^ +subBatches: .*\n/m, '');
+  t.is(own.configYaml.split('\n').length - earlier.split('\n').length, 2);
+  await written(earlier);
+  t.is((await findRun(own)).state, 'diverged');
+  await written(own.configYaml.replace(/^seed: \d+/m, 'seed: 7'));
+  t.is((await findRun(own)).state, 'other-config');
+  await written('seed: [');
+  t.is((await findRun(own)).state, 'other-config');
+});
+
 test('rows that were not asked for are shown where they have ended', async t => {
   const folder = await temporaryFolder(t);
   await record(await only(t, folder, 'focal-loss'), 'diverged');

@@ -188,6 +188,22 @@ test.serial('a checkpoint of another config is refused, listing the keys', async
   t.true(error.message.includes('--force'));
 });
 
+test.serial(
+  'a checkpoint of an earlier version, without keys that came later, is of the same config',
+  async t => {
+    const runDir = await temporaryFolder(t);
+    const {parameters, optimizer} = model(1);
+    const {subBatches: _, ...schedule} = runConfig().schedule;
+    const {weights: __, ...config} = runConfig();
+    const state = {...stateAt(1), config: {...config, schedule}, configHash: 'of the earlier version'};
+    await saveCheckpoint(checkpointPath(runDir, 1), state, parameters, optimizer);
+    const checkpoint = (await loadLatest(runDir, t.fail))!;
+    t.notThrows(() => requireSameConfig(checkpoint, runConfig()));
+    const {message} = t.throws(() => requireSameConfig(checkpoint, {...runConfig(), seed: 4}))!;
+    t.true(message.includes('another config: seed differs;'));
+  },
+);
+
 test.serial('a full disk is one line, and the checkpoints before are intact', async t => {
   const runDir = await temporaryFolder(t);
   try {
