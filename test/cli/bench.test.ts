@@ -6,7 +6,8 @@ import {findPython} from '../../src/bench/python.js';
 import {temporaryFolder} from '../temporary-folder.js';
 import {runSf} from './run-sf.js';
 
-const SMOKE = ['--engine', 'wasm', '--size', '64x96', '--warmup', '0', '--repeat', '1'];
+const SMALL = ['--size', '64x96', '--warmup', '0', '--repeat', '1'];
+const SMOKE = ['--engine', 'wasm', ...SMALL];
 
 type SideJson = {readonly milliseconds: number; readonly peakBytes: number; readonly imagesPerSecond: number};
 type BenchJson = {
@@ -100,13 +101,8 @@ test('a comparison that was asked for and cannot be made is a failure', async t 
 test('an engine that cannot be opened is one line', async t => {
   const {code, stdout, stderr} = await runSf(
     {},
-    'bench',
-    'train',
-    ...SMOKE,
-    '--against',
-    'none',
-    '--engine',
-    'tensorflow',
+    ...['bench', 'train', ...SMALL],
+    ...['--against', 'none', '--engine', 'tensorflow'],
   );
   // Where tfjs-node-gpu is installed with its binary, this is a measurement.
   if (code === 0) {
