@@ -92,11 +92,14 @@ const report = [];
 for (const step of steps) {
   console.log(`\n== ${step}`);
   const started = performance.now();
-  // tf32 is a mode of the GPU's matrix units.
-  const skipped = step === 'bench-tf32' && values.device === 'cpu';
-  const ended = skipped
-    ? {exitCode: 0, tail: 'skipped: tf32 is a mode of GPUs'}
-    : await run(commandOf(step, values), join(values.out, `${step}.log`));
+  const skipped =
+    step === 'bench-tf32' && values.device === 'cpu'
+      ? 'tf32 is a mode of the matrix units of GPUs'
+      : undefined;
+  const ended =
+    skipped === undefined
+      ? await run(commandOf(step, values), join(values.out, `${step}.log`))
+      : {exitCode: 0, skipped, tail: ''};
   report.push({
     step,
     ok: ended.exitCode === 0,
@@ -108,7 +111,9 @@ for (const step of steps) {
     `${JSON.stringify({device: values.device, quick: values.quick, report}, undefined, 2)}\n`,
   );
 }
-console.log(
-  `\n${report.map(({step, ok, seconds}) => `${ok ? 'ok    ' : 'FAILED'} ${step} (${seconds} s)`).join('\n')}\nlogs and figures: ${values.out}`,
-);
+const lines = report.map(({step, ok, seconds, skipped}) => {
+  if (skipped !== undefined) return `skipped ${step}: ${skipped}`;
+  return `${ok ? 'ok     ' : 'FAILED '} ${step} (${seconds} s)`;
+});
+console.log(`\n${lines.join('\n')}\nlogs and figures: ${values.out}`);
 process.exitCode = report.every(({ok}) => ok) ? 0 : 1;

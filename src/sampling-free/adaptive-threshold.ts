@@ -30,7 +30,7 @@ export function scoreThreshold(
       if (foreground === 0) {
         throw new UsageError(
           `adaptive threshold: none of N = ${examples} examples is foreground in the training set; ` +
-            'check its annotations, or set scoreThreshold to fixed',
+            'check its annotations and the config’s anchors or scales, or set scoreThreshold to fixed',
         );
       }
       return adaptiveThreshold(config.classes, foreground / examples, classes);

@@ -19,7 +19,7 @@ export function optimalPrior({examples, foreground}: Imbalance, classes: number)
   if (pi > 0 && pi < 1) return pi;
   throw new UsageError(
     `optimal bias: N_f = ${foreground} of N = ${examples} examples are foreground in the training set; ` +
-      'check its annotations, or set biasInit to prior',
+      'check its annotations and the config’s anchors or scales, or set biasInit to prior',
   );
 }
 
