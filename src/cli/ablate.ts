@@ -26,6 +26,7 @@ import {
   printPlan,
   recorded,
   requireSuccess,
+  requireTextOfPlan,
   runAll,
 } from './experiment-runs.js';
 import {writeJson, writeOut} from './output.js';
@@ -67,6 +68,7 @@ export function ablateCommand(): Command {
 }
 
 async function runAblate(source: string, flags: AblateFlags): Promise<void> {
+  requireTextOfPlan(flags);
   const options = {...manyRunsOptions(flags), preset: flags.preset};
   const rows = productRows(await loadRunConfig(source, options), flags);
   const session = await openSession(flags);

@@ -111,6 +111,13 @@ export function engineFlagsOf({engine, machine}: Session, concurrency: number): 
   ];
 }
 
+/** @throws UsageError when numbers are asked for of runs that are not to be made */
+export function requireTextOfPlan({dryRun, json}: ManyRunsFlags): void {
+  if (dryRun === true && json !== undefined) {
+    throw new UsageError('--dry-run prints a plan, which has no numbers for --json; leave out one of them');
+  }
+}
+
 /** Prints every run with its state and the time that what is missing will take. */
 export async function printPlan(runs: readonly PlannedRun[], concurrency: number): Promise<void> {
   const seconds = new Map<string, number>();

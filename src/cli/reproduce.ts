@@ -32,6 +32,7 @@ import {
   printPlan,
   recorded,
   requireSuccess,
+  requireTextOfPlan,
   runAll,
 } from './experiment-runs.js';
 import {parseList} from './flags.js';
@@ -61,6 +62,7 @@ export function reproduceCommand(): Command {
 async function runReproduce(name: string, flags: ReproduceFlags): Promise<void> {
   const experiment = findExperiment(name);
   const paper = await readPaperTable(experiment.id);
+  requireTextOfPlan(flags);
   requireRows(experiment, flags.rows);
   requireRowsValues(experiment, flags.set ?? []);
   const preset = flags.preset ?? 'paper';

@@ -116,6 +116,8 @@ function configOf(source: string | undefined, flags: TrainFlags): {name: string;
 function explicitValues({seed, weights, data}: TrainFlags): readonly ExplicitValue[] {
   const values: ExplicitValue[] = [];
   if (seed !== undefined) values.push({flag: '--seed', key: 'seed', value: seed});
+  if (weights === '')
+    throw new UsageError('--weights is empty; name a run, a checkpoint or a file of darknet’s weights');
   if (weights !== undefined) values.push({flag: '--weights', key: 'weights', value: resolve(weights)});
   if (data !== undefined) values.push({flag: '--data', key: 'data', value: parseDataFlag(data)});
   return values;

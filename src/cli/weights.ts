@@ -80,7 +80,7 @@ async function makeCheckpoint(source: string, given: string, flags: WeightsFlags
     const warn = (message: string) => process.stderr.write(`warning: ${message}\n`);
     const {summary, kept} = await loadInitialWeights(
       weights,
-      {model: config.model, parameters, classes},
+      {model: config.model, parameters, classNames},
       warn,
     );
     if (kept > 0) {

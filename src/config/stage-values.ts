@@ -85,6 +85,7 @@ export function parseVariation(
   const equals = text.indexOf('=');
   const name = text.slice(0, Math.max(0, equals)).trim();
   const field = STAGE_FIELDS.find(known => known === name);
+  if (equals === -1) throw new UsageError(`--vary ${text}: expected FIELD=VALUE,..., and there is no =`);
   if (field === undefined) {
     throw new UsageError(
       `--vary ${text}: expected FIELD=VALUE,... and ${JSON.stringify(name)} is no field${suggestion(name, STAGE_FIELDS)}`,

@@ -105,7 +105,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 function noVerdict({kind}: Exclude<Cell, {readonly kind: 'measured'}>): Verdict {
   switch (kind) {
     case 'not-run':
-      return {kind: 'no-verdict', text: 'no verdict: not all rows have been run'};
+      return {kind: 'no-verdict', text: 'no verdict: not all rows have a figure'};
     case 'no-objects':
       return {kind: 'no-verdict', text: 'no verdict: no objects of this size'};
     case 'diverged':

@@ -193,7 +193,7 @@ async function listFolder(path: string): Promise<readonly string[]> {
 }
 
 /** The first three, and how many there are besides. */
-export function some(items: readonly string[]): string {
-  const shown = items.slice(0, 3).join('; ');
+export function some(items: readonly string[], separator = '; '): string {
+  const shown = items.slice(0, 3).join(separator);
   return items.length > 3 ? `${shown} (and ${items.length - 3} more)` : shown;
 }

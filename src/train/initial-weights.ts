@@ -1,6 +1,7 @@
 /** What a run starts from besides the values that its seed draws: the parameters of another run, or darknet's weights. */
 import {stat} from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs';
+import {recordedConfig} from '../config/load.js';
 import type {ModelConfig} from '../config/run.js';
 import {UsageError} from '../errors.js';
 import type {Parameters} from '../layers/parameters.js';
@@ -8,11 +9,14 @@ import {type DarknetImport, loadDarknetWeights} from '../weights/darknet.js';
 import {assignStored, loadLatest, some} from './checkpoint.js';
 import {type Checkpoint, readCheckpoint} from './checkpoint-file.js';
 
+/** Deltas of a box: of x, y, width and height. */
+const BOX_DELTAS = 4;
+
 export type WeightsTarget = {
   readonly model: ModelConfig;
   readonly parameters: Parameters;
-  /** C, foreground classes. */
-  readonly classes: number;
+  /** Class c (1..C) is classNames[c - 1]. */
+  readonly classNames: readonly string[];
 };
 
 export type LoadedWeights = {
@@ -25,7 +29,7 @@ export type LoadedWeights = {
 /** Before data sets are opened. @throws UsageError when there is nothing at `path` */
 export async function requireWeights(path: string): Promise<void> {
   await stat(path).catch(() => {
-    throw new UsageError(`there are no weights at ${path}; check --weights, or weights in the config`);
+    throw new UsageError(`there are no weights at ${path}; check the path`);
   });
 }
 
@@ -44,31 +48,36 @@ export async function loadInitialWeights(
     if (checkpoint === undefined) {
       throw new UsageError(`${path} has no checkpoints to start from; is it the folder of a run?`);
     }
-    return adopt(checkpoint, target.parameters);
+    return adopt(checkpoint, target);
   }
-  if (path.endsWith('.safetensors')) return adopt(await readCheckpoint(path), target.parameters);
-  const {model, parameters, classes} = target;
+  if (path.endsWith('.safetensors')) return adopt(await readCheckpoint(path), target);
+  const {model, parameters, classNames} = target;
   if (model.kind !== 'yolov3') {
     throw new UsageError(
       `${path} is taken for darknet's weights, which are for yolov3, and this model is ${model.kind}; ` +
         'for it, name the folder of a run or a .safetensors checkpoint',
     );
   }
-  const imported = await loadDarknetWeights(path, {config: model, parameters, classes});
+  const imported = await loadDarknetWeights(path, {
+    ...{config: model, parameters, classes: classNames.length},
+  });
   return {summary: describeImport(path, imported, target), kept: imported.kept.length};
 }
 
-/** Takes every parameter that has the name and the shape of one of the model. */
-function adopt({path, state, parameters: stored}: Checkpoint, parameters: Parameters): LoadedWeights {
+/** Takes every parameter that has the name and the shape of one of the model, and means the same there. */
+function adopt(checkpoint: Checkpoint, target: WeightsTarget): LoadedWeights {
+  const {path, state, parameters: stored} = checkpoint;
   const kept: string[] = [];
-  for (const parameter of parameters.all) {
+  const classes = otherClasses(checkpoint, target);
+  for (const parameter of target.parameters.all) {
     const {name, variable} = parameter;
     const found = stored.get(name);
     const fits = found !== undefined && tf.util.arraysEqual([...found.shape], variable.shape);
-    if (fits) assignStored(parameter, found);
-    else kept.push(`${name} [${variable.shape.join(', ')}] (there ${placeOf(found?.shape)})`);
+    const other = fits && dependsOnClasses(name, variable.shape) ? classes : undefined;
+    if (fits && other === undefined) assignStored(parameter, found);
+    else kept.push(`${name} [${variable.shape.join(', ')}] (there ${other ?? placeOf(found?.shape)})`);
   }
-  const all = parameters.all.length;
+  const all = target.parameters.all.length;
   const loaded = all - kept.length;
   if (loaded === 0) {
     throw new UsageError(
@@ -80,11 +89,32 @@ function adopt({path, state, parameters: stored}: Checkpoint, parameters: Parame
   return {summary: `${what}${rest}`, kept: kept.length};
 }
 
+/** What keeps outputs of a class from meaning the same in both models; undefined where they do. */
+function otherClasses({state}: Checkpoint, {model, classNames}: WeightsTarget): string | undefined {
+  const same =
+    state.classNames.length === classNames.length &&
+    state.classNames.every((name, i) => name === classNames[i]);
+  if (!same) return `of the classes ${some(state.classNames, ', ')}`;
+  if (model.kind !== 'yolov3') return undefined;
+  const {model: recorded} = recordedConfig(state.config) ?? {};
+  if (recorded?.kind !== 'yolov3' || (recorded.objectness === null) === (model.objectness === null)) {
+    return undefined;
+  }
+  return recorded.objectness === null ? 'asked of every prediction' : 'asked of objects alone';
+}
+
+/** Whether a parameter has outputs for every class: logits, the boxes of a RoI-subnet that is not class-agnostic, masks. */
+function dependsOnClasses(name: string, shape: readonly number[]): boolean {
+  if (/^roi\b.*\.box_deltas\./.test(name)) return shape.at(-1) !== BOX_DELTAS;
+  return /\.class_logits\.|^mask\.logits\./.test(name);
+}
+
 function placeOf(shape: readonly number[] | undefined): string {
   return shape === undefined ? 'absent' : `[${shape.join(', ')}]`;
 }
 
-function describeImport(path: string, imported: DarknetImport, {classes}: WeightsTarget): string {
+function describeImport(path: string, imported: DarknetImport, {classNames}: WeightsTarget): string {
+  const classes = classNames.length;
   const {version, imagesSeen, convolutions, content, kept} = imported;
   const what =
     `weights of ${path} (darknet ${version}, ${imagesSeen} images seen): ` +

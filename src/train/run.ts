@@ -119,7 +119,7 @@ async function runLocked(options: RunOptions, resume: Checkpoint | undefined): P
       const target = {
         model: config.model,
         parameters: detector.parameters,
-        classes: trainSet.classNames.length,
+        classNames: trainSet.classNames,
       };
       const {summary} = await loadInitialWeights(weights, target, listener.onNotice);
       listener.onNotice(summary);

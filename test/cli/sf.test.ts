@@ -66,6 +66,17 @@ test(
   ['train', 'mini/retinanet', '--engine', 'wasm', '--precision', 'bf16'],
   'sf: engine wasm: --precision bf16 cannot be followed, it computes in fp32; engine torch can',
 );
+test(
+  refuses,
+  ['reproduce', 'table-6', '--preset', 'smoke', '--dry-run', '--json', '-'],
+  'sf: --dry-run prints a plan, which has no numbers for --json; leave out one of them',
+);
+test(
+  refuses,
+  ['ablate', 'mini/retinanet', '--vary', 'boxLoss'],
+  'sf: --vary boxLoss: expected FIELD=VALUE,..., and there is no =',
+);
+test(refuses, ['train', 'mini/retinanet', '--weights', ''], /^sf: --weights is empty; /);
 test(refuses, ['predict', 'nowhere', 'a.jpg', '--out', 'drawn'], /^sf: .*nowhere.*\n$/);
 
 test('sf without a command shows help on stderr with exit code 2', async t => {

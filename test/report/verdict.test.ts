@@ -59,7 +59,7 @@ test('A difference counts only beyond the noise of the seeds', t => {
 test('One seed, a diverged row or one that has not been run allow no verdict', t => {
   t.is(differenceVerdict(cell(50), cell(40, 41)).text, '+9.5; one seed: no verdict');
   t.is(differenceVerdict(cell(50, 51), cell('n/a')).text, 'no verdict: a row diverged');
-  t.is(differenceVerdict({kind: 'not-run'}, cell(1, 2)).text, 'no verdict: not all rows have been run');
+  t.is(differenceVerdict({kind: 'not-run'}, cell(1, 2)).text, 'no verdict: not all rows have a figure');
 });
 
 test('A share counts as the paper says unless the noise of the seeds sets it apart', t => {

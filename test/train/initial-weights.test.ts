@@ -30,7 +30,9 @@ function model(value: number, classes: number, own = 'own'): Parameters {
   return parameters;
 }
 
-const target = (parameters: Parameters): WeightsTarget => ({model: config.model, parameters, classes: 3});
+const target = (parameters: Parameters, classNames = ['cat', 'dog']): WeightsTarget => ({
+  ...{model: config.model, parameters, classNames},
+});
 
 const firstValue = (parameters: Parameters, name: string): number =>
   parameters.get(name).variable.dataSync()[0]!;
@@ -58,7 +60,11 @@ test.serial(
     const file = await save(runDir, saved);
     for (const path of [runDir, file]) {
       const parameters = model(1, 3, 'other');
-      const {summary, kept} = await loadInitialWeights(path, target(parameters), t.fail);
+      const {summary, kept} = await loadInitialWeights(
+        path,
+        target(parameters, ['cat', 'dog', 'eel']),
+        t.fail,
+      );
       t.is(kept, 2);
       t.is(
         summary,
@@ -102,9 +108,81 @@ test.serial(
     });
     await t.throwsAsync(requireWeights(join(empty, 'none.weights')), {
       instanceOf: UsageError,
-      message: /^there are no weights at .*none\.weights; check --weights/,
+      message: /^there are no weights at .*none\.weights; check the path$/,
     });
     strange.dispose();
+    saved.dispose();
+  },
+);
+
+test.serial('outputs of classes that are others, or in another order, stay as initialised', async t => {
+  const runDir = await temporaryFolder(t);
+  const saved = model(5, 2);
+  const file = await save(runDir, saved);
+  const parameters = model(1, 2);
+  const {summary, kept} = await loadInitialWeights(file, target(parameters, ['dog', 'cat']), t.fail);
+  t.is(kept, 1);
+  t.is(
+    summary,
+    `weights of ${file} (iteration 400): 3 of 4 parameters; as initialised: ` +
+      'head.class_logits.weight [2, 2] (there of the classes cat, dog)',
+  );
+  t.is(firstValue(parameters, 'stem.weight'), 5);
+  t.is(firstValue(parameters, 'head.class_logits.weight'), 1);
+  parameters.dispose();
+  saved.dispose();
+});
+
+test.serial('boxes of a RoI-subnet and masks are of classes too, unless they are of all', async t => {
+  const ofClasses = (value: number, deltas: number) => {
+    const parameters = new Parameters();
+    parameters.create('rpn.box_deltas.weight', 'weight', tf.fill([2, 8], value));
+    parameters.create('roi.box_deltas.weight', 'weight', tf.fill([2, deltas], value));
+    parameters.create('mask.logits.weight', 'weight', tf.fill([2, 2], value));
+    return parameters;
+  };
+  for (const [deltas, kept] of [
+    [8, 2],
+    [4, 1],
+  ] as const) {
+    const saved = ofClasses(5, deltas);
+    const file = await save(await temporaryFolder(t), saved);
+    const parameters = ofClasses(1, deltas);
+    t.is((await loadInitialWeights(file, target(parameters, ['dog', 'cat']), t.fail)).kept, kept);
+    t.is(firstValue(parameters, 'rpn.box_deltas.weight'), 5);
+    parameters.dispose();
+    saved.dispose();
+  }
+});
+
+test.serial(
+  'classes that are asked of objects alone are not those that are asked of every prediction',
+  async t => {
+    const options = {classes: 2, seed: 1, imbalance: {dense: {examples: 1000, foreground: 2}}, inputStd: 57};
+    const {parameters: saved} = buildDetector(smallYolo, options);
+    const optimizer = new Sgd(saved, config.schedule);
+    const path = checkpointPath(await temporaryFolder(t), 400);
+    await saveCheckpoint(
+      path,
+      {
+        ...{iteration: 400, seed: 0, config: {...config, model: smallYolo}, configHash: 'any', imbalance: {}},
+        ...{classNames: ['cat', 'dog'], categoryIds: [1, 2], trainingSeconds: 1},
+        startedAt: '2020-04-01T10:00:00.000Z',
+      },
+      saved,
+      optimizer,
+    );
+    const withoutObjectness = {...smallYolo, objectness: null};
+    const {parameters} = buildDetector(withoutObjectness, options);
+    const given = {model: withoutObjectness, parameters, classNames: ['cat', 'dog']};
+    const {summary, kept} = await loadInitialWeights(path, given, t.fail);
+    t.is(kept, 6);
+    t.regex(
+      summary,
+      /as initialised: head\.level_0\.class_logits\.weight .* \(there asked of objects alone\);/,
+    );
+    optimizer.dispose();
+    parameters.dispose();
     saved.dispose();
   },
 );
@@ -115,7 +193,7 @@ test.serial("darknet's weights: what was read, what keeps its values, and for wh
   const backbone = parameters.all.filter(({name}) => name.startsWith('backbone.'));
   const count = backbone.reduce((sum, {variable}) => sum + variable.size, 0);
   await writeFile(path, darknetBytes(new Float32Array(count).fill(0.25), {seen: 12}));
-  const yolo: WeightsTarget = {model: smallYolo, parameters, classes: 3};
+  const yolo: WeightsTarget = {model: smallYolo, parameters, classNames: ['cat', 'dog', 'eel']};
   t.is(
     (await loadInitialWeights(path, yolo, t.fail)).summary,
     `weights of ${path} (darknet 0.2.0, 12 images seen): 10 of 33 convolutions, the backbone; the head as initialised`,
