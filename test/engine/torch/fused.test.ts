@@ -17,7 +17,7 @@ const built = buildRecord() !== undefined;
 const torchTest = built ? test.serial : test.serial.skip;
 
 /** Of float32 arithmetic with functions of two units in the last place, relative to the largest value. */
-const ERROR = 3e-6;
+const ERROR = 1e-6;
 
 test.afterEach(t => {
   if (built) t.is(native().tensorCount(), 0, 'tensors are left');

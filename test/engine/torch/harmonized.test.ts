@@ -104,18 +104,34 @@ torchTest('what has weight 0 has no part and gradient 0, be its logit or dy not 
     }
 });
 
-torchTest('a loss of just below and of just above 64, and tiny ones beside it, are summed alike', t => {
-  // The first bin has losses of e^-20, which is cut off in units of 2^-45 beside a loss of another bin; the last one has the
-  // large loss. 1e-5 of e^-20 is what the unit leaves of it.
+/** Fifteen logits of -20 and a larger one among them, in two bins with these sums before; momentum 1/2. */
+function besideSmall(large: number, sums: readonly [number, number]): number {
+  const operands = [
+    filled([1, 16, 1], i => (i === 5 ? large : -20)),
+    {values: new Int32Array(16), shape: [1, 16]},
+    filled([1, 16], () => 1),
+    filled([2], i => sums[i]!),
+  ];
+  const [loss] = computed(operands, (a, b, c, d) =>
+    functions().sfHarmonizedCrossEntropy(a, b, c, d, [16], 0.5),
+  );
+  return loss![0]!;
+}
+
+torchTest('a loss of just below and of just above 64 is summed alike', t => {
+  // A bin without sums before weighs each of its R examples 2 / R, and there are two bins: their mean losses are added up.
   for (const large of [63.99999, 64, 64.00001]) {
-    const z = filled([1, 16, 1], i => (i === 5 ? large : -20));
-    const labels = {values: new Int32Array(16), shape: [1, 16]};
-    const one = filled([1, 16], () => 1);
-    const [loss] = computed([z, labels, one, filled([2], () => 0)], (a, b, c, d) =>
-      functions().sfHarmonizedCrossEntropy(a, b, c, d, [16], 0),
-    );
-    const expected = (Math.log1p(Math.exp(-20)) + Math.fround(large)) / 2;
-    t.true(Math.abs(loss![0]! / expected - 1) < 1e-7, `${loss![0]} for ${large}`);
+    const expected = Math.log1p(Math.exp(-20)) + Math.fround(large);
+    const loss = besideSmall(large, [0, 0]);
+    t.true(Math.abs(loss / expected - 1) < 1e-7, `${loss} for ${large}`);
+  }
+});
+
+torchTest('small losses lose nothing beside a large one', t => {
+  // The last bin weighs 1 / 2^61, which leaves the mean of the first: e^-20, in histograms and in sums of large losses.
+  for (const large of [1, 70]) {
+    const loss = besideSmall(large, [0, 2 ** 61]);
+    t.true(Math.abs(loss / Math.log1p(Math.exp(-20)) - 1) < 1e-6, `${loss} beside ${large}`);
   }
 });
 
