@@ -238,7 +238,7 @@ test.serial('a run starts from the weights of another one, and says what it took
     await runSf({env}, 'train', ...smoke, '--out', next, '--weights', weights, ...args);
   const none = await from(join(folder, 'none.weights'));
   t.is(none.code, 2);
-  t.regex(none.stderr, /there are no weights at .*none\.weights; check --weights, or weights in the config/);
+  t.regex(none.stderr, /there are no weights at .*none\.weights; check the path/);
   const {code, stderr} = await from(run, '--set', 'schedule.iterations=1');
   t.is(code, 0, stderr);
   t.regex(
